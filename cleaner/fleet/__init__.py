@@ -1,0 +1,21 @@
+"""How Fleet and Kubernetes write their objects: bytes in, facts out."""
+
+from cleaner.fleet.names import job_name
+from cleaner.fleet.objects import Shared
+from cleaner.fleet.pages import Page, Unreadable, gitrepo_page, job_page, namespace_page, read_gitrepo, read_job, read_namespace
+from cleaner.fleet.version import fleet_version, read_image_tag
+
+__all__ = [
+    "Page",
+    "Shared",
+    "Unreadable",
+    "fleet_version",
+    "gitrepo_page",
+    "job_name",
+    "job_page",
+    "namespace_page",
+    "read_gitrepo",
+    "read_image_tag",
+    "read_job",
+    "read_namespace",
+]

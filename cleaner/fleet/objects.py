@@ -1,0 +1,136 @@
+"""One object as it travels into the facts that the rules read."""
+
+from typing import TypeVar, cast
+
+from cleaner import model
+from cleaner.durations import parse_duration
+from cleaner.fleet import wire
+from cleaner.fleet.names import job_name
+
+DEFAULT_POLLING_INTERVAL = 15.0
+"""Seconds; Fleet's `defaultPollingSyncInterval`, which also stands in for an interval of 0."""
+
+Shared = dict[object, object]
+"""Facts that many Jobs have in common, kept once."""
+
+T = TypeVar("T")
+
+_OUTCOMES = {"Complete": model.Outcome.SUCCEEDED, "Failed": model.Outcome.FAILED}
+
+
+def job(read: wire.Job, shared: Shared) -> model.Job | None:
+    """
+    Facts of a Job that a GitRepo controls; None for any other Job.
+
+    The controlling owner is a GitRepo by kind and apiVersion (Fleet sets exactly one, by `SetControllerReference`).
+    """
+    metadata = read.metadata
+    owner = _owner(metadata)
+    if owner is None:
+        return None
+    annotations = metadata.annotations or {}
+    outcome, finished, problem = _finish(read)
+    return model.Job(
+        owner=_once(shared, owner),
+        uid=metadata.uid,
+        identity=model.identity(metadata.name, metadata.resourceVersion, annotations.get("commit", "")),
+        created=metadata.creationTimestamp.timestamp(),
+        outcome=outcome,
+        finished=finished,
+        generations=_generations(metadata.labels, shared),
+        annotations=_ours(annotations) if len(annotations) > 1 else (),
+        marks=_marks(metadata),
+        problem=problem,
+    )
+
+
+def _owner(metadata: wire.JobMetadata) -> model.Owner | None:
+    for reference in metadata.ownerReferences or ():
+        if reference.controller and reference.kind == "GitRepo" and reference.apiVersion == "fleet.cattle.io/v1alpha1":
+            return model.Owner(metadata.namespace, reference.name, reference.uid)
+    return None
+
+
+def _once(shared: Shared, fact: T) -> T:
+    return cast(T, shared.setdefault(fact, fact))
+
+
+def _generations(labels: wire.JobLabels | None, shared: Shared) -> model.Generations | None:
+    if labels is None or labels.gitrepo is None:
+        return None
+    return _once(shared, model.Generations(labels.gitrepo, labels.force_sync or ""))
+
+
+def _marks(metadata: wire.JobMetadata) -> int:
+    deleting = model.Job.DELETING if metadata.deletionTimestamp else 0
+    return deleting | (model.Job.FINALIZERS if metadata.finalizers else 0)
+
+
+def _ours(annotations: dict[str, str]) -> model.Annotations:
+    prefix = model.ANNOTATION_PREFIX
+    return tuple(sorted((name.removeprefix(prefix), text) for name, text in annotations.items() if name.startswith(prefix)))
+
+
+def _finish(read: wire.Job) -> tuple[model.Outcome | None, model.Moment | None, str]:
+    """
+    Outcome, finish and problem of a Job, from its terminal condition and never from its counters.
+
+    `FailureTarget` and `SuccessCriteriaMet` come before the terminal condition: alone they mean that it still runs.
+    """
+    terminal = [c for c in (read.status and read.status.conditions) or () if c.status == "True" and c.type in _OUTCOMES]
+    if not terminal:
+        return None, None, ""
+    if len(terminal) > 1:
+        return None, None, "its status says both Complete and Failed"
+    return _OUTCOMES[terminal[0].type], _finished_at(read, terminal[0]), ""
+
+
+def _finished_at(read: wire.Job, condition: wire.Condition) -> model.Moment:
+    """When it finished: a failed Job has no completionTime, so the condition comes first; never "now"."""
+    status, deadline = read.status, read.spec.activeDeadlineSeconds if read.spec else None
+    if condition.lastTransitionTime is not None:
+        return condition.lastTransitionTime.timestamp()
+    if status is not None and status.completionTime is not None:
+        return status.completionTime.timestamp()
+    if status is not None and status.startTime is not None and deadline is not None:
+        return status.startTime.timestamp() + deadline
+    return read.metadata.creationTimestamp.timestamp()
+
+
+def gitrepo(read: wire.GitRepo) -> model.GitRepo:
+    """Facts of a GitRepo; what cannot be understood becomes its `problem`, and its Jobs are kept."""
+    metadata, spec, status = read.metadata, read.spec or wire.GitRepoSpec(), read.status or wire.GitRepoStatus()
+    interval, problem = _polling_interval(spec)
+    commits = tuple(dict.fromkeys(filter(None, (status.commit, status.pollingCommit))))
+    return model.GitRepo(
+        namespace=metadata.namespace,
+        name=metadata.name,
+        uid=metadata.uid,
+        commits=commits,
+        current_names=tuple(job_name(metadata.name, spec.repo or "", commit) for commit in commits),
+        settled=_settled(metadata, spec, status),
+        disable_polling=bool(spec.disablePolling),
+        polling_interval=interval,
+        last_polled=status.lastPollingTriggered and status.lastPollingTriggered.timestamp(),
+        deleting_since=metadata.deletionTimestamp and metadata.deletionTimestamp.timestamp(),
+        labels=tuple(sorted((metadata.labels or {}).items())),
+        annotations=_ours(metadata.annotations or {}),
+        problem=problem if status.commit else "its GitRepo has no status.commit",
+    )
+
+
+def _settled(metadata: wire.Metadata, spec: wire.GitRepoSpec, status: wire.GitRepoStatus) -> bool:
+    observed = metadata.generation == (status.observedGeneration or 0)
+    return observed and (spec.forceSyncGeneration or 0) == (status.updateGeneration or 0)
+
+
+def _polling_interval(spec: wire.GitRepoSpec) -> tuple[float, str]:
+    try:
+        return parse_duration(spec.pollingInterval or "0") or DEFAULT_POLLING_INTERVAL, ""
+    except ValueError as error:
+        return DEFAULT_POLLING_INTERVAL, f"spec.pollingInterval of its GitRepo: {error}"
+
+
+def namespace(read: wire.Namespace) -> model.Namespace:
+    """Facts of a Namespace."""
+    return model.Namespace(read.metadata.name, _ours(read.metadata.annotations or {}))

@@ -1,0 +1,179 @@
+"""Whole pages of a list, decoded at once; one bad object costs that object only."""
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from cleaner import model
+from cleaner.fleet import objects, wire
+from cleaner.fleet.objects import Shared
+
+Fact = TypeVar("Fact")
+Wire = TypeVar("Wire")
+
+
+class Unreadable(msgspec.Struct, frozen=True):
+    """An object of a page that could not even be told apart from others, or that holds what its kind must not hold."""
+
+    namespace: str
+    name: str
+    problem: str
+
+
+class Page(msgspec.Struct, Generic[Fact], frozen=True):
+    """
+    Facts of one page of a list.
+
+    `foreign` counts the Jobs that no GitRepo controls; `next` is the continue token, empty at the end.
+    """
+
+    facts: list[Fact]
+    unreadable: list[Unreadable]
+    foreign: int
+    version: str
+    next: str
+
+
+class _Named(msgspec.Struct):
+    """The least that a Job must have, so that a verdict can be told of it."""
+
+    metadata: wire.JobMetadata
+
+
+def _decoders(kind: Any) -> tuple[msgspec.json.Decoder[Any], msgspec.json.Decoder[Any]]:
+    return msgspec.json.Decoder(wire.Listed[kind]), msgspec.json.Decoder(kind)
+
+
+_JOBS, _JOB = _decoders(wire.Job)
+_GITREPOS, _GITREPO = _decoders(wire.GitRepo)
+_NAMESPACES, _NAMESPACE = _decoders(wire.Namespace)
+_NAMED = msgspec.json.Decoder(_Named)
+_RAW = msgspec.json.Decoder(wire.Listed[msgspec.Raw])
+
+_Rescue = Callable[[bytes | msgspec.Raw, str], Any]
+
+
+def job_page(body: bytes, shared: Shared) -> Page[model.Job]:
+    """
+    Facts of a page of Jobs. A Job that cannot be understood but has a name and an owner becomes a fact with a `problem`.
+
+    Raises:
+        msgspec.DecodeError: the body is not a list of anything.
+
+    """
+
+    def rescue(item: bytes | msgspec.Raw, problem: str) -> model.Job | None:
+        found = objects.job(wire.Job(_NAMED.decode(item).metadata), shared)
+        return found and msgspec.structs.replace(found, problem=problem)
+
+    return _page(body, (_JOBS, _JOB), lambda read: objects.job(read, shared), rescue)
+
+
+def gitrepo_page(body: bytes) -> Page[model.GitRepo]:
+    """
+    Facts of a page of GitRepos.
+
+    Raises:
+        msgspec.DecodeError: the body is not a list of anything.
+
+    """
+    return _page(body, (_GITREPOS, _GITREPO), objects.gitrepo, _rescue_gitrepo)
+
+
+def namespace_page(body: bytes) -> Page[model.Namespace]:
+    """
+    Facts of a page of Namespaces.
+
+    Raises:
+        msgspec.DecodeError: the body is not a list of anything.
+
+    """
+    return _page(body, (_NAMESPACES, _NAMESPACE), objects.namespace, _rescue_namespace)
+
+
+def read_job(body: bytes) -> model.Job | None:
+    """Facts of a single Job; None where no GitRepo controls it. Raises as `msgspec.json.decode` does."""
+    return objects.job(_JOB.decode(body), {})
+
+
+def read_gitrepo(body: bytes) -> model.GitRepo:
+    """Facts of a single GitRepo; what cannot be decoded is its `problem`. Raises where it has no name."""
+    return _single(body, _GITREPO, objects.gitrepo, _rescue_gitrepo)
+
+
+def read_namespace(body: bytes) -> model.Namespace:
+    """Facts of a single Namespace; what cannot be decoded is its `problem`. Raises where it has no name."""
+    return _single(body, _NAMESPACE, objects.namespace, _rescue_namespace)
+
+
+def _single(
+    body: bytes, decoder: msgspec.json.Decoder[Wire], understand: Callable[[Wire], Fact], rescue: Callable[[bytes, str], Fact]
+) -> Fact:
+    try:
+        return understand(decoder.decode(body))
+    except msgspec.ValidationError as error:
+        return rescue(body, str(error))
+
+
+def _page(
+    body: bytes, decoders: tuple[Any, Any], understand: Callable[[Any], Fact | None], rescue: Callable[[Any, str], Fact | None]
+) -> Page[Fact]:
+    whole, single = decoders
+    try:
+        listed = whole.decode(body)
+        read = [understand(item) for item in listed.items or ()]
+        bad: list[Unreadable] = []
+    except (msgspec.ValidationError, UnicodeDecodeError, OverflowError):
+        # Something on this page is not what it should be: take the page apart, so that it costs only that object.
+        listed = _RAW.decode(body)
+        read, bad = _one_by_one(listed.items or [], single, understand, rescue)
+    facts = [fact for fact in read if fact is not None]
+    return Page(facts, bad, len(read) - len(facts), listed.metadata.resourceVersion, listed.metadata.next)
+
+
+def _one_by_one(
+    items: list[msgspec.Raw], single: Any, understand: Callable[[Any], Fact | None], rescue: Callable[[Any, str], Fact | None]
+) -> tuple[list[Fact | None], list[Unreadable]]:
+    read: list[Fact | None] = []
+    bad: list[Unreadable] = []
+    for item in items:
+        try:
+            read.append(understand(single.decode(item)))
+        except (msgspec.ValidationError, UnicodeDecodeError, OverflowError) as error:
+            try:
+                read.append(rescue(item, str(error)))
+            except (msgspec.ValidationError, UnicodeDecodeError, OverflowError):
+                bad.append(_unreadable(item, str(error)))
+    return read, bad
+
+
+def _rescue_gitrepo(item: bytes | msgspec.Raw, problem: str) -> model.GitRepo:
+    metadata = _known_metadata(item)
+    return model.GitRepo(metadata["namespace"], metadata["name"], metadata["uid"], problem=f"its GitRepo: {problem}")
+
+
+def _rescue_namespace(item: bytes | msgspec.Raw, problem: str) -> model.Namespace:
+    return model.Namespace(_known_metadata(item)["name"], problem=f"its Namespace: {problem}")
+
+
+class _Identity(msgspec.Struct):
+    name: str
+    namespace: str = ""
+    uid: str = ""
+
+
+class _Identified(msgspec.Struct):
+    metadata: _Identity
+
+
+def _known_metadata(item: bytes | msgspec.Raw) -> dict[str, str]:
+    return msgspec.structs.asdict(msgspec.json.decode(item, type=_Identified).metadata)
+
+
+def _unreadable(item: msgspec.Raw, problem: str) -> Unreadable:
+    """Name what can still be named: a nameless object is told with question marks rather than left out."""
+    found = msgspec.json.decode(bytes(item), strict=False)
+    metadata = found.get("metadata") if isinstance(found, dict) else None
+    known = metadata if isinstance(metadata, dict) else {}
+    return Unreadable(str(known.get("namespace", "?"))[:63], str(known.get("name", "?"))[:253], problem[:300])

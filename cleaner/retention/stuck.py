@@ -1,0 +1,80 @@
+"""What does not move and is not ours to delete: told, so that somebody can help."""
+
+import enum
+from collections.abc import Collection
+
+import msgspec
+
+from cleaner.model import Fleet, GitRepo, Job, Moment, Outcome
+
+LONG = 3600.0
+"""Seconds after which a run or a departure counts as stuck."""
+
+
+class StuckKind(enum.Enum):
+    """The kinds of being stuck."""
+
+    BLOCKED_BY_LEGACY = "blocked-by-legacy-job"
+    RUNNING_LONG = "running-long"
+    LEAVING_LONG = "leaving-long"
+    NAME_TAKEN = "name-taken"
+    POLLING_DIED = "polling-died"
+
+
+class Stuck(msgspec.Struct, frozen=True):
+    """One thing that is stuck, what it means, and what helps."""
+
+    kind: StuckKind
+    gitrepo: str
+    job: str
+    text: str
+
+
+def stuck(gitrepo: GitRepo, jobs: Collection[Job], fleet: Fleet, now: Moment, foreign: frozenset[str] = frozenset()) -> list[Stuck]:
+    """Tell what is stuck around one GitRepo. `foreign` are names of Jobs in its Namespace that another owner holds."""
+    found = [*_blocked(gitrepo, jobs, fleet), *_running(gitrepo, jobs, now), *_leaving(gitrepo, now), *_polling(gitrepo, now)]
+    for name in sorted(foreign.intersection(gitrepo.current_names)):
+        found.append(_told(StuckKind.NAME_TAKEN, gitrepo, name, "another owner holds the name of the Job that Fleet wants to make"))
+    return found
+
+
+def _told(kind: StuckKind, gitrepo: GitRepo, job: str, text: str) -> Stuck:
+    return Stuck(kind, gitrepo.path, job, text)
+
+
+def _blocked(gitrepo: GitRepo, jobs: Collection[Job], fleet: Fleet) -> list[Stuck]:
+    """A failed current Job without Fleet's labels blocks Force Update and spec changes for good under Fleet >= 0.10.4."""
+    if fleet.recreates:
+        return []
+    text = (
+        "Fleet ignores Force Update and spec changes while this Job, made by Fleet <= 0.10.3, has no generation labels; this gives"
+        " them back and loses nothing: kubectl label job -n {} {} fleet.cattle.io/gitrepo-generation=0"
+        " fleet.cattle.io/force-sync-generation=0"
+    )
+    return [
+        _told(StuckKind.BLOCKED_BY_LEGACY, gitrepo, job.name, text.format(job.namespace, job.name))
+        for job in jobs
+        if job.legacy and job.outcome is Outcome.FAILED and gitrepo.is_current(job)
+    ]
+
+
+def _running(gitrepo: GitRepo, jobs: Collection[Job], now: Moment) -> list[Stuck]:
+    return [
+        _told(StuckKind.RUNNING_LONG, gitrepo, job.name, "it has been running for over an hour; look at its Pod")
+        for job in jobs
+        if job.outcome is None and not job.problem and now - job.created > LONG
+    ]
+
+
+def _leaving(gitrepo: GitRepo, now: Moment) -> list[Stuck]:
+    if gitrepo.deleting_since is None or now - gitrepo.deleting_since <= LONG:
+        return []
+    return [_told(StuckKind.LEAVING_LONG, gitrepo, "", "it has been leaving for over an hour; look at its finalizers")]
+
+
+def _polling(gitrepo: GitRepo, now: Moment) -> list[Stuck]:
+    """Polling dies by itself in Fleet 0.10.1 to 0.10.8 and 0.11.0 to 0.11.3; an hour's patience spares slow controllers."""
+    silence = max(LONG, 3 * gitrepo.polling_interval)
+    if gitrepo.disable_polling or gitrepo.last_polled is None or now - gitrepo.last_polled <= silence:
+        return []
+    return [_told(StuckKind.POLLING_DIED, gitrepo, "", "Fleet has stopped polling it; an annotation on it wakes it up")]
