@@ -1,0 +1,140 @@
+"""The port: what the ways of running ask of a cluster, and the answers and errors by meaning. It speaks facts, never bytes."""
+
+import enum
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from cleaner.durations import Seconds
+from cleaner.fleet import Page
+from cleaner.model import Fleet, GitRepo, Job, Moment, Namespace, Owner
+
+
+class ClusterError(Exception):
+    """The cluster answered what nobody can use, or failed in a way that has no better name."""
+
+
+class Denied(ClusterError):
+    """We are not allowed to (401, 403), or the kind is not served at all (a missing CRD)."""
+
+
+class Unreachable(ClusterError):
+    """No answer, or only a part of one."""
+
+
+class Expired(ClusterError):
+    """410: the version that a list or a watch began with is gone from the server's memory."""
+
+
+class Throttled(ClusterError):
+    """The server asks for patience (429) for longer than we have."""
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A brake's answer: which brake, and why nothing may be deleted now."""
+
+    brake: str
+    text: str
+
+
+Brake = Callable[[], Refusal | None]
+
+
+class Clock(NamedTuple):
+    """Time, handed in: wall time, a clock that never jumps, and a sleep that a stop cuts short."""
+
+    now: Callable[[], Moment]
+    monotonic: Callable[[], Seconds]
+    sleep: Callable[[Seconds], None]
+
+
+class Doomed(msgspec.Struct, frozen=True):
+    """
+    A Job to be deleted, if its GitRepo and Namespace were read recently enough: before `fresh_until` on the monotonic clock.
+
+    `lost` says that an earlier request was sent and its answer never came: a 404 then proves nothing.
+    """
+
+    job: Job
+    fresh_until: Seconds
+    lost: bool = False
+
+
+class Fate(enum.Enum):
+    """What became of a deletion."""
+
+    DELETED = "deleted"
+    WOULD_DELETE = "would-delete"
+    GONE = "gone"
+    CHANGED = "changed"
+    TERMINATING = "terminating"
+    UNCONFIRMED = "unconfirmed"
+    FAILED = "failed"
+    DENIED = "denied"
+    REFUSED = "refused"
+    STALE = "stale"
+
+
+class Deletion(msgspec.Struct, frozen=True):
+    """One deletion as it went: `stale` means that its GitRepo must be read again first."""
+
+    doomed: Doomed
+    fate: Fate
+    detail: str = ""
+
+
+class Reread(NamedTuple):
+    """A GitRepo and its Namespace as a GET found them, begun at `read_at` on the monotonic clock."""
+
+    owner: Owner
+    gitrepo: GitRepo | None
+    namespace: Namespace | None
+    read_at: Seconds
+    error: ClusterError | None = None
+
+
+class Stock(Protocol):
+    """What looking needs. Each may raise a ClusterError, in the middle of its pages too."""
+
+    def gitrepos(self, namespace: str) -> Iterator[Page[GitRepo]]:
+        """List the GitRepos of a Namespace, or of all for an empty name."""
+
+    def namespaces(self) -> Iterator[Page[Namespace]]:
+        """List all Namespaces."""
+
+    def namespace(self, name: str) -> Namespace | None:
+        """Read one Namespace; None where there is none."""
+
+    def jobs(self, namespace: str) -> Iterator[Page[Job]]:
+        """List the Jobs of a Namespace, or of all for an empty name."""
+
+
+class Deletions(Protocol):
+    """What acting needs."""
+
+    def fleet(self) -> Fleet:
+        """Tell the lowest Fleet that may be running. Never raises: what cannot be seen counts as the oldest."""
+
+    def reread(self, owners: Iterable[Owner]) -> Iterator[Reread]:
+        """GET GitRepos and their Namespaces, several at a time, in the order in which they come back."""
+
+    def delete(self, doomed: Iterable[Doomed], brake: Brake) -> Iterator[Deletion]:
+        """Delete by the whole delete contract; `doomed` is pulled from as workers become free, in the caller's thread."""
+
+    def find(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Job | ClusterError | None]]:
+        """GET what now has the names of some Jobs: a Job of a GitRepo, None, or the error."""
+
+
+class Gauges(Protocol):
+    """What the brakes ask."""
+
+    def skew(self) -> Seconds | None:
+        """How far the API's clock is ahead of ours, by its last answer; None before the first."""
+
+    def paused(self) -> Refusal | None:
+        """Whether the cleaner's own Namespace or Lease carries `gitjob-cleaner/pause`, as read within the last seconds."""
+
+
+class Cluster(Stock, Deletions, Gauges, Protocol):
+    """All of it, for the room that wires."""
