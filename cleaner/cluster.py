@@ -15,6 +15,10 @@ class ClusterError(Exception):
     """The cluster answered what nobody can use, or failed in a way that has no better name."""
 
 
+class Misconfigured(ClusterError):
+    """We do not even know where the cluster is or who we are there."""
+
+
 class Denied(ClusterError):
     """We are not allowed to (401, 403), or the kind is not served at all (a missing CRD)."""
 

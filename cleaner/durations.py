@@ -20,6 +20,8 @@ def parse_duration(text: str) -> Seconds:
     parts = _PART.findall(text)
     if text == "0":
         return 0.0
+    if text.startswith("-"):
+        raise ValueError(f"{text!r:.60} is negative; a duration is 0 or more, like 72h, 10m or 1h30m")
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError(f"{text!r:.60} is not a duration like 72h, 10m or 1h30m")
     seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)

@@ -2,7 +2,16 @@
 
 from cleaner.fleet.names import job_name
 from cleaner.fleet.objects import Shared
-from cleaner.fleet.pages import Page, Unreadable, gitrepo_page, job_page, namespace_page, read_gitrepo, read_job, read_namespace
+from cleaner.fleet.pages import (
+    Page,
+    Unreadable,
+    gitrepo_page,
+    job_page,
+    namespace_page,
+    read_gitrepo,
+    read_job,
+    read_namespace,
+)
 from cleaner.fleet.version import fleet_version, read_image_tag
 
 __all__ = [

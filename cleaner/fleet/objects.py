@@ -1,5 +1,6 @@
 """One object as it travels into the facts that the rules read."""
 
+from datetime import datetime
 from typing import TypeVar, cast
 
 from cleaner import model
@@ -111,12 +112,16 @@ def gitrepo(read: wire.GitRepo) -> model.GitRepo:
         settled=_settled(metadata, spec, status),
         disable_polling=bool(spec.disablePolling),
         polling_interval=interval,
-        last_polled=status.lastPollingTriggered and status.lastPollingTriggered.timestamp(),
-        deleting_since=metadata.deletionTimestamp and metadata.deletionTimestamp.timestamp(),
+        last_polled=_moment(status.lastPollingTriggered),
+        deleting_since=_moment(metadata.deletionTimestamp),
         labels=tuple(sorted((metadata.labels or {}).items())),
         annotations=_ours(metadata.annotations or {}),
         problem=problem if status.commit else "its GitRepo has no status.commit",
     )
+
+
+def _moment(time: datetime | None) -> model.Moment | None:
+    return None if time is None else time.timestamp()
 
 
 def _settled(metadata: wire.Metadata, spec: wire.GitRepoSpec, status: wire.GitRepoStatus) -> bool:

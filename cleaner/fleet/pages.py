@@ -108,7 +108,10 @@ def read_namespace(body: bytes) -> model.Namespace:
 
 
 def _single(
-    body: bytes, decoder: msgspec.json.Decoder[Wire], understand: Callable[[Wire], Fact], rescue: Callable[[bytes, str], Fact]
+    body: bytes,
+    decoder: msgspec.json.Decoder[Wire],
+    understand: Callable[[Wire], Fact],
+    rescue: Callable[[bytes, str], Fact],
 ) -> Fact:
     try:
         return understand(decoder.decode(body))
@@ -117,7 +120,10 @@ def _single(
 
 
 def _page(
-    body: bytes, decoders: tuple[Any, Any], understand: Callable[[Any], Fact | None], rescue: Callable[[Any, str], Fact | None]
+    body: bytes,
+    decoders: tuple[Any, Any],
+    understand: Callable[[Any], Fact | None],
+    rescue: Callable[[Any, str], Fact | None],
 ) -> Page[Fact]:
     whole, single = decoders
     try:
@@ -133,7 +139,10 @@ def _page(
 
 
 def _one_by_one(
-    items: list[msgspec.Raw], single: Any, understand: Callable[[Any], Fact | None], rescue: Callable[[Any, str], Fact | None]
+    items: list[msgspec.Raw],
+    single: Any,
+    understand: Callable[[Any], Fact | None],
+    rescue: Callable[[Any, str], Fact | None],
 ) -> tuple[list[Fact | None], list[Unreadable]]:
     read: list[Fact | None] = []
     bad: list[Unreadable] = []

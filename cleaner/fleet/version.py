@@ -13,7 +13,10 @@ _FIXED = (0, 10, 4)
 
 # Pre-releases of the two lines that were under way when 0.10.4 changed this (Fleet's tags, read one by one): the others
 # are taken for the old behaviour.
-_FIXED_PRERELEASES = {(0, 10, 4): re.compile(r"rc\.([2-9]|\d{2,})$|hotfix-"), (0, 11, 0): re.compile(r"(beta|rc)\.\d+$")}
+_FIXED_PRERELEASES = {
+    (0, 10, 4): re.compile(r"rc\.([2-9]|\d{2,})$|hotfix-"),
+    (0, 11, 0): re.compile(r"(beta|rc)\.\d+$"),
+}
 
 Version = tuple[int, int, int]
 
@@ -49,7 +52,9 @@ def lowest(tags: list[str]) -> model.Fleet:
         return model.Fleet(detail="no gitjob Deployment is seen in Fleet's namespace")
     for tag in tags:
         if _parse(tag) is None:
-            return model.Fleet(detail=f"a gitjob Deployment has {tag!r:.80}" if tag else "a gitjob Deployment has no readable tag")
+            return model.Fleet(
+                detail=f"a gitjob Deployment has {tag!r:.80}" if tag else "a gitjob Deployment has no readable tag"
+            )
     version, fixed, tag = min((_parse(tag) or (0, 0, 0), is_fixed(tag), tag) for tag in tags)
     return model.Fleet(".".join(map(str, version)), recreates=not all(map(is_fixed, tags)), detail=tag if fixed else "")
 

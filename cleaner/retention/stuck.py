@@ -30,12 +30,14 @@ class Stuck(msgspec.Struct, frozen=True):
     text: str
 
 
-def stuck(gitrepo: GitRepo, jobs: Collection[Job], fleet: Fleet, now: Moment, foreign: frozenset[str] = frozenset()) -> list[Stuck]:
+def stuck(
+    gitrepo: GitRepo, jobs: Collection[Job], fleet: Fleet, now: Moment, foreign: frozenset[str] = frozenset()
+) -> list[Stuck]:
     """Tell what is stuck around one GitRepo. `foreign` are names of Jobs in its Namespace that another owner holds."""
     found = [*_blocked(gitrepo, jobs, fleet), *_running(gitrepo, jobs, now), *_leaving(gitrepo, now), *_polling(gitrepo, now)]
-    for name in sorted(foreign.intersection(gitrepo.current_names)):
-        found.append(_told(StuckKind.NAME_TAKEN, gitrepo, name, "another owner holds the name of the Job that Fleet wants to make"))
-    return found
+    taken = sorted(foreign.intersection(gitrepo.current_names))
+    text = "another owner holds the name of the Job that Fleet wants to make"
+    return found + [_told(StuckKind.NAME_TAKEN, gitrepo, name, text) for name in taken]
 
 
 def _told(kind: StuckKind, gitrepo: GitRepo, job: str, text: str) -> Stuck:
@@ -47,8 +49,8 @@ def _blocked(gitrepo: GitRepo, jobs: Collection[Job], fleet: Fleet) -> list[Stuc
     if fleet.recreates:
         return []
     text = (
-        "Fleet ignores Force Update and spec changes while this Job, made by Fleet <= 0.10.3, has no generation labels; this gives"
-        " them back and loses nothing: kubectl label job -n {} {} fleet.cattle.io/gitrepo-generation=0"
+        "Fleet ignores Force Update and spec changes while this Job, made by Fleet <= 0.10.3, has no generation labels;"
+        " this gives them back and loses nothing: kubectl label job -n {} {} fleet.cattle.io/gitrepo-generation=0"
         " fleet.cattle.io/force-sync-generation=0"
     )
     return [

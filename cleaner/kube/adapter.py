@@ -1,0 +1,146 @@
+"""The port, spoken to a real API server."""
+
+import functools
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from cleaner import fleet
+from cleaner.cluster import Brake, Clock, ClusterError, Deletion, Doomed, Fate, Refusal, Reread
+from cleaner.durations import Seconds
+from cleaner.fleet import Page, Shared
+from cleaner.kube.connection import Connection
+from cleaner.kube.deletions import Deletions, job_path, segment
+from cleaner.kube.parallel import in_parallel
+from cleaner.kube.pause import Pause, read_pause
+from cleaner.kube.reads import PAGE_SIZE, Reads
+from cleaner.kube.throttle import Throttle
+from cleaner.model import Fleet, GitRepo, Job, Namespace, Owner
+
+_Found = tuple[Namespace | ClusterError | None, Seconds]
+
+_GITREPOS = "/apis/fleet.cattle.io/v1alpha1"
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What the operator allows: deletions per second (0: unbounded), workers, and where to look for Fleet and for a pause."""
+
+    delete_rate: float = 50.0
+    delete_workers: int = 8
+    dry_run: bool = False
+    fleet_version: str = ""
+    fleet_namespace: str = "cattle-fleet-system"
+    own_namespace: str = ""
+    lease: str = "gitjob-cleaner"
+
+
+class KubeCluster:
+    """All of the port over one connection."""
+
+    def __init__(self, connection: Connection, limits: Limits, clock: Clock) -> None:
+        self._connection = connection
+        self._limits = limits
+        self._clock = clock
+        self._reads = Reads(connection, clock)
+        self._deletions = Deletions(connection, Throttle(limits.delete_rate, clock), clock, dry_run=limits.dry_run)
+        self._pause = Pause(lambda: read_pause(self._reads, limits.own_namespace, limits.lease), clock)
+        connection.widen(limits.delete_workers + 4)
+
+    def gitrepos(self, namespace: str) -> Iterator[Page[GitRepo]]:
+        """List GitRepos."""
+        return self._reads.pages(_list_path(_GITREPOS, namespace, "gitrepos"), fleet.gitrepo_page)
+
+    def namespaces(self) -> Iterator[Page[Namespace]]:
+        """List Namespaces."""
+        return self._reads.pages("/api/v1/namespaces", fleet.namespace_page)
+
+    def namespace(self, name: str) -> Namespace | None:
+        """Read one Namespace."""
+        return self._reads.decoded(f"/api/v1/namespaces/{segment(name)}", None, fleet.read_namespace)
+
+    def jobs(self, namespace: str) -> Iterator[Page[Job]]:
+        """List Jobs; what they have in common is kept once for the whole list."""
+        shared: Shared = {}
+        path = _list_path("/apis/batch/v1", namespace, "jobs")
+        return self._reads.pages(path, functools.partial(fleet.job_page, shared=shared))
+
+    def fleet(self) -> Fleet:
+        """Tell the lowest Fleet over all `gitjob*` Deployments; the oldest where they cannot be seen and no setting says."""
+        path = _list_path("/apis/apps/v1", self._limits.fleet_namespace, "deployments")
+        try:
+            answer = self._reads.get(path, {"limit": str(PAGE_SIZE)})
+        except ClusterError as error:
+            seen = fleet.fleet_version([], self._limits.fleet_version)
+            return msgspec.structs.replace(seen, detail=f"Fleet's Deployments cannot be read: {error}")
+        return fleet.fleet_version([answer.body] if answer.status == 200 else [], self._limits.fleet_version)
+
+    def reread(self, owners: Iterable[Owner]) -> Iterator[Reread]:
+        """GET each Namespace once and each GitRepo; `read_at` is the earlier of the two beginnings."""
+        asked = list(owners)
+        names = dict.fromkeys(owner.namespace for owner in asked)
+        found = dict(in_parallel(names, self._read_namespace, _unread_namespace, self._limits.delete_workers))
+        return in_parallel(asked, lambda owner: self._reread(owner, found[owner.namespace]), _unread, self._limits.delete_workers)
+
+    def _read_namespace(self, name: str) -> tuple[str, _Found]:
+        read_at = self._clock.monotonic()
+        try:
+            return name, (self.namespace(name), read_at)
+        except ClusterError as error:
+            return name, (error, read_at)
+
+    def _reread(self, owner: Owner, found: _Found) -> Reread:
+        namespace, read_at = found
+        if isinstance(namespace, ClusterError):
+            return Reread(owner, None, None, read_at, namespace)
+        path = f"{_GITREPOS}/namespaces/{segment(owner.namespace)}/gitrepos/{segment(owner.name)}"
+        try:
+            return Reread(owner, self._reads.decoded(path, None, fleet.read_gitrepo), namespace, read_at)
+        except ClusterError as error:
+            return Reread(owner, None, namespace, read_at, error)
+
+    def delete(self, doomed: Iterable[Doomed], brake: Brake) -> Iterator[Deletion]:
+        """Delete by the contract of `kube.deletions`."""
+        return in_parallel(doomed, lambda one: self._deletions.delete(one, brake), _failed, self._limits.delete_workers)
+
+    def find(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Job | ClusterError | None]]:
+        """GET what has the names of some Jobs now."""
+        return in_parallel(jobs, self._find, _not_found, self._limits.delete_workers)
+
+    def _find(self, job: Job) -> tuple[Job, Job | ClusterError | None]:
+        try:
+            return job, self._reads.decoded(job_path(job), None, fleet.read_job)
+        except ClusterError as error:
+            return job, error
+
+    def skew(self) -> Seconds | None:
+        """Seconds that the API's clock is ahead of ours."""
+        return self._connection.skew
+
+    def paused(self) -> Refusal | None:
+        """Whether there is a pause."""
+        return self._pause() if self._limits.own_namespace else None
+
+
+def _list_path(group: str, namespace: str, plural: str) -> str:
+    return f"{group}/namespaces/{segment(namespace)}/{plural}" if namespace else f"{group}/{plural}"
+
+
+def _unread_namespace(name: str, error: Exception) -> tuple[str, _Found]:
+    return name, (_unexpected(error), 0.0)
+
+
+def _unread(owner: Owner, error: Exception) -> Reread:
+    return Reread(owner, None, None, 0.0, _unexpected(error))
+
+
+def _failed(doomed: Doomed, error: Exception) -> Deletion:
+    # The request may have been on its way when whatever went wrong went wrong.
+    return Deletion(msgspec.structs.replace(doomed, lost=True), Fate.UNCONFIRMED, str(_unexpected(error)))
+
+
+def _not_found(job: Job, error: Exception) -> tuple[Job, Job | ClusterError | None]:
+    return job, _unexpected(error)
+
+
+def _unexpected(error: Exception) -> ClusterError:
+    return ClusterError(f"unexpected {type(error).__name__}: {str(error)[:200]}")

@@ -1,0 +1,97 @@
+"""Lists and single reads: pages of raw JSON in, facts out; patience with a server in trouble, and no more than that."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
+
+import msgspec
+
+from cleaner.cluster import Clock, ClusterError, Denied, Expired, Throttled, Unreachable
+from cleaner.durations import Seconds
+from cleaner.fleet import Page
+from cleaner.kube.connection import Answer, Connection, NotSent, message_of
+
+PAGE_SIZE = 500
+_ATTEMPTS = 4
+_FIRST_BREATH = 0.5
+_LONGEST_PATIENCE = 60.0
+
+Fact = TypeVar("Fact")
+
+
+class Reads:
+    """GETs with retries of our own: an answer that never came, a 429 and a 5xx are asked again, with growing breaths."""
+
+    def __init__(self, connection: Connection, clock: Clock) -> None:
+        self._connection = connection
+        self._clock = clock
+
+    def get(self, path: str, query: Mapping[str, str] | None = None, timeout: Seconds | None = None) -> Answer:
+        """
+        GET once it works: 200 or 404.
+
+        Raises:
+            Denied: 401 or 403.
+            Expired: 410.
+            Throttled, Unreachable, ClusterError: it did not work in time.
+
+        """
+        breath = _FIRST_BREATH
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                answer = self._connection.send("GET", path, query, timeout=timeout)
+            except Unreachable as error:
+                if attempt == _ATTEMPTS or (isinstance(error, NotSent) and attempt > 1):
+                    raise
+                self._clock.sleep(breath)
+            else:
+                if answer.status in (200, 404) or attempt == _ATTEMPTS:
+                    return settled(answer)
+                if answer.status != 429 and answer.status < 500:
+                    return settled(answer)
+                self._clock.sleep(min(answer.retry_after or breath, _LONGEST_PATIENCE))
+            breath *= 2
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def pages(self, path: str, decode: Callable[[bytes], Page[Fact]]) -> Iterator[Page[Fact]]:
+        """
+        Read a list page by page.
+
+        Raises:
+            Denied: we may not list it, or its kind is not served.
+            Expired: the list took longer than the server remembers; whoever asked begins again.
+
+        """
+        query = {"limit": str(PAGE_SIZE)}
+        while True:
+            page = self.decoded(path, query, decode)
+            if page is None:
+                raise Denied(f"{path} is not served here: is Fleet installed?")
+            yield page
+            if not page.next:
+                return
+            query["continue"] = page.next
+
+    def decoded(self, path: str, query: Mapping[str, str] | None, decode: Callable[[bytes], Fact]) -> Fact | None:
+        """GET and decode; None for a 404. An answer that is no JSON at all is asked for once more."""
+        answer = self.get(path, query)
+        if answer.status == 404:
+            return None
+        try:
+            return decode(answer.body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            answer = self.get(path, query)
+        try:
+            return decode(answer.body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ClusterError(f"{path}: the answer is not what the API promises: {str(error)[:200]}") from error
+
+
+def settled(answer: Answer) -> Answer:
+    """Hand on 200 and 404, raise anything else by its meaning."""
+    if answer.status in (200, 404):
+        return answer
+    if answer.status in (401, 403):
+        raise Denied(message_of(answer))
+    if answer.status == 410:
+        raise Expired(message_of(answer))
+    raise (Throttled if answer.status == 429 else ClusterError)(message_of(answer))

@@ -1,0 +1,75 @@
+"""Every setting with its default and its meaning, in plain dataclass fields, so that `--help` needs no library."""
+
+import dataclasses
+from typing import Any
+
+from cleaner.durations import Seconds, format_duration
+
+ENV_PREFIX = "GITJOB_CLEANER_"
+
+
+def _setting(default: Any, kind: str, meaning: str) -> Any:
+    return dataclasses.field(default=default, metadata={"kind": kind, "meaning": meaning})
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What the operator wants, validated. Durations in seconds."""
+
+    succeeded_keep: int = _setting(0, "count", "succeeded Jobs of old commits to keep for each GitRepo")
+    succeeded_age: Seconds = _setting(600.0, "duration", "age that a succeeded Job must reach before it may go")
+    failed_keep: int = _setting(1, "count", "failed Jobs of old commits to keep for each GitRepo")
+    failed_age: Seconds = _setting(72 * 3600.0, "duration", "age that a failed Job must reach before it may go")
+    current: str = _setting(
+        "keep",
+        "keep, succeeded or all",
+        "what may happen to the Job of the current commit; needs Fleet >= 0.10.4. With all, a GitRepo forgets why it failed at"
+        " Fleet's next trigger or restart once its failed Job is gone, and shows as healthy",
+    )
+    settle: Seconds = _setting(300.0, "duration", "time after its finish in which no Job is touched, so that Fleet sees it first")
+    namespaces: tuple[str, ...] = _setting(
+        (), "names", "Namespaces to look after, a Role in each is enough; none: the whole cluster"
+    )
+    exclude_namespaces: tuple[str, ...] = _setting((), "patterns", "Namespaces to leave alone, as patterns like team-*")
+    selector: str = _setting("", "label selector", "labels of the GitRepos to look after; their Jobs follow by owner")
+    instance: str = _setting("", "name", "ends the name of this installation's Lease, where several share a Namespace")
+    max_deletions: int = _setting(0, "count", "most deletions in one pass; the rest is left to the next one; 0: no cap")
+    delete_rate: float = _setting(50.0, "per second", "deletions per second; it slows down by itself when asked to; 0: unbounded")
+    delete_workers: int = _setting(8, "count", "deletions under way at once, 1 to 64")
+    clock_bound: Seconds = _setting(30.0, "duration", "how far our clock and the API's may differ before nothing is deleted")
+    annotated_age_min: Seconds | None = _setting(
+        None, "duration", "least age that an annotation may ask for; unset: the operator's own, so that it can only keep longer"
+    )
+    annotated_age_max: Seconds = _setting(720 * 3600.0, "duration", "greatest age that an annotation may ask for")
+    annotated_keep_min: int | None = _setting(
+        None, "count", "least count that an annotation may ask for; unset: the operator's own, so that it can only keep more"
+    )
+    annotated_keep_max: int = _setting(50, "count", "greatest count that an annotation may ask for")
+    fleet_version: str = _setting("", "version", "Fleet's version where it cannot be seen; never raises what is seen")
+    fleet_namespace: str = _setting("cattle-fleet-system", "name", "Namespace in which Fleet runs")
+    wake: bool = _setting(False, "true or false", "delete although Fleet <= 0.10.3 has stopped polling and would wake up")
+    own_namespace: str = _setting(
+        "", "name", "the cleaner's own Namespace, where gitjob-cleaner/pause stops it; in a Pod it is found"
+    )
+    kubeconfig: str = _setting("", "path", "kubeconfig to use; else KUBECONFIG, the Pod's own account, or ~/.kube/config")
+    context: str = _setting("", "name", "context of the kubeconfig to use; else its current one")
+    request_timeout: Seconds = _setting(60.0, "duration", "time limit of one request")
+    output: str = _setting("table", "table or json", "what is written to standard output")
+    log_level: str = _setting("warning", "debug, info, warning or error", "least level that is logged to standard error")
+    dry_run: bool = _setting(False, "true or false", "decide and ask the API, but delete nothing")
+    yes: bool = _setting(False, "true or false", "do not ask before deleting on a terminal")
+
+
+def fields_of() -> tuple["dataclasses.Field[Any]", ...]:
+    """All settings, in the order in which they are documented."""
+    return dataclasses.fields(Settings)
+
+
+def describe_default(field: "dataclasses.Field[Any]") -> str:
+    """Write a default as an operator would write it."""
+    default: Any = field.default
+    if default is None or default in ("", ()):
+        return "unset"
+    if field.metadata["kind"] == "duration":
+        return format_duration(default)
+    return str(default).lower() if isinstance(default, bool) else f"{default:g}" if isinstance(default, float) else str(default)

@@ -1,0 +1,229 @@
+"""Flags over environment over file over default; everything that is wrong is told at once, a line for each field."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BeforeValidator, Field, ValidationError, create_model
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from cleaner.durations import format_duration, parse_duration
+from cleaner.scope import parse_glob, parse_namespace, parse_selector
+from cleaner.settings.fields import ENV_PREFIX, Settings, fields_of
+
+CONFIG = "config"
+"""The one name that is not a setting: the path of the file with the settings."""
+
+
+class BadSettings(Exception):
+    """Settings that cannot be used: one line for each fault."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, str):
+        return parse_duration(value.strip())
+    if value == 0 and not isinstance(value, bool):
+        return 0.0
+    raise ValueError(f"{value!r:.60} is not a duration like 72h, 10m or 1h30m (it needs a unit)")
+
+
+def _count(value: object) -> object:
+    text = str(value).strip()
+    if isinstance(value, bool) or not (text.isascii() and text.isdigit()) or len(text) > 9:
+        raise ValueError(f"{value!r:.60} is not a count, 0 or more")
+    return int(text)
+
+
+def _rate(value: object) -> object:
+    try:
+        rate = float(str(value).strip())
+    except ValueError:
+        rate = -1.0
+    if isinstance(value, bool) or not 0 <= rate <= 100_000:
+        raise ValueError(f"{value!r:.60} is not a rate per second, 0 (unbounded) or more")
+    return rate
+
+
+def _truth(value: object) -> object:
+    known = {"true": True, "false": False}
+    text = str(value).strip().lower()
+    if text not in known:
+        raise ValueError(f"{value!r:.60} is not true or false")
+    return known[text]
+
+
+def _list(value: object) -> list[str]:
+    if isinstance(value, list):
+        return [str(item).strip() for item in value]
+    return [part.strip() for part in str(value).split(",") if part.strip()]
+
+
+def _names(value: object) -> object:
+    return tuple(parse_namespace(name) for name in _list(value))
+
+
+def _patterns(value: object) -> object:
+    return tuple(parse_glob(pattern) for pattern in _list(value))
+
+
+def _selector(value: object) -> object:
+    parse_selector(str(value))
+    return str(value).strip()
+
+
+def _name(value: object) -> object:
+    return parse_namespace(str(value).strip()) if str(value).strip() else ""
+
+
+def _text(value: object) -> object:
+    if not isinstance(value, str | int | float):
+        raise ValueError(f"{value!r:.60} is not a text")  # noqa: TRY004 - pydantic makes a line only of a ValueError
+    return str(value).strip()
+
+
+def _one_of(*allowed: str) -> Any:
+    def check(value: object) -> object:
+        text = str(value).strip()
+        if text not in allowed:
+            raise ValueError(f"{value!r:.60} is not one of {', '.join(allowed)}")
+        return text
+
+    return check
+
+
+_BY_KIND: Mapping[str, Any] = {
+    "duration": _duration,
+    "count": _count,
+    "per second": _rate,
+    "true or false": _truth,
+    "names": _names,
+    "patterns": _patterns,
+    "label selector": _selector,
+    "version": _text,
+    "path": _text,
+    "keep, succeeded or all": _one_of("keep", "succeeded", "all"),
+    "table or json": _one_of("table", "json"),
+    "debug, info, warning or error": _one_of("debug", "info", "warning", "error"),
+}
+_NAMES_OF_NAMESPACES = ("fleet_namespace", "own_namespace", "instance")
+
+
+def _field(field: "dataclasses.Field[Any]") -> Any:
+    kind = field.metadata["kind"]
+    check = _name if field.name in _NAMES_OF_NAMESPACES else _BY_KIND.get(kind, _text)
+    return (Annotated[Any, BeforeValidator(check), Field(validate_default=False)], field.default)
+
+
+def load_settings(flags: Mapping[str, str], environment: Mapping[str, str]) -> Settings:
+    """
+    Merge and validate the settings.
+
+    Raises:
+        BadSettings: with a line for every fault; each names the field as its source writes it, the value, and what would be
+            right.
+
+    """
+    read = _Sources(flags, environment)
+
+    class Loaded(BaseSettings):
+        model_config = SettingsConfigDict(extra="forbid")
+
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return tuple(InitSettingsSource(settings_cls, source) for source in (read.flags, read.environment, read.file))
+
+    model = create_model("Loaded", __base__=Loaded, **{field.name: _field(field) for field in fields_of()})
+    try:
+        settings = Settings(**model().model_dump())
+    except ValidationError as error:
+        raise BadSettings([*read.faults, *(read.line(fault) for fault in error.errors())]) from error
+    faults = [*read.faults, *_contradictions(settings)]
+    if faults:
+        raise BadSettings(faults)
+    return settings
+
+
+class _Sources:
+    """Where each setting comes from, so that a message can name it as its source does."""
+
+    def __init__(self, flags: Mapping[str, str], environment: Mapping[str, str]) -> None:
+        self.faults: list[str] = []
+        self.flags = {name: value for name, value in flags.items() if name != CONFIG}
+        self.environment = self._environment(environment)
+        self.path = flags.get(CONFIG) or environment.get(ENV_PREFIX + CONFIG.upper(), "")
+        self.file = self._file() if self.path else {}
+
+    def _environment(self, environment: Mapping[str, str]) -> dict[str, str]:
+        known = {ENV_PREFIX + field.name.upper(): field.name for field in fields_of()}
+        ours = {name for name in environment if name.upper().startswith(ENV_PREFIX)} - {ENV_PREFIX + CONFIG.upper()}
+        self.faults += [f"{name}: unknown; {_nearest(name, list(known))}" for name in sorted(ours - set(known))]
+        return {known[name]: environment[name] for name in ours & set(known)}
+
+    def _file(self) -> dict[str, Any]:
+        try:
+            found = yaml.load(Path(self.path).read_text(encoding="utf-8"), Loader=_StrictLoader) or {}  # noqa: S506 - a SafeLoader
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            self.faults.append(f"{self.path}: {' '.join(str(error).split())[:300]}")
+            return {}
+        if not isinstance(found, dict):
+            self.faults.append(f"{self.path}: not a list of settings like failed_age: 72h")
+            return {}
+        known = [field.name for field in fields_of()]
+        self.faults += [f"{self.path}: {key}: unknown; {_nearest(str(key), known)}" for key in found if key not in known]
+        return {key: value for key, value in found.items() if key in known}
+
+    def line(self, fault: Any) -> str:
+        """One line for one fault that pydantic found."""
+        name = str(fault["loc"][0])
+        if name in self.flags:
+            source = "--" + name.replace("_", "-")
+        else:
+            source = ENV_PREFIX + name.upper() if name in self.environment else f"{self.path}: {name}"
+        return f"{source}: {str(fault['msg']).removeprefix('Value error, ')}"
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, known, 1)
+    return f"did you mean {near[0]}?" if near else "see gitjob-cleaner sweep --help for the names"
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML's safe part, in which a key must not stand twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Refuse duplicate keys, of which YAML would keep the last in silence."""
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = sorted({str(key) for key in keys if keys.count(key) > 1})
+        if twice:
+            raise yaml.YAMLError(f"{', '.join(twice)} stands more than once")
+        return super().construct_mapping(node, deep=deep)
+
+
+def _contradictions(settings: Settings) -> list[str]:
+    faults = []
+    if not 1 <= settings.delete_workers <= 64:
+        faults.append(f"delete_workers: {settings.delete_workers} is not from 1 to 64")
+    if settings.request_timeout < 1:
+        faults.append(f"request_timeout: {format_duration(settings.request_timeout)} is less than 1s")
+    if settings.clock_bound < 1:
+        faults.append(f"clock_bound: {format_duration(settings.clock_bound)} is less than 1s, which the API's Date cannot tell")
+    if settings.annotated_age_min is not None and settings.annotated_age_min > settings.annotated_age_max:
+        faults.append("annotated_age_min: it is greater than annotated_age_max")
+    if settings.annotated_keep_min is not None and settings.annotated_keep_min > settings.annotated_keep_max:
+        faults.append("annotated_keep_min: it is greater than annotated_keep_max")
+    return faults

@@ -1,0 +1,56 @@
+"""Decide: the verdicts of every GitRepo in the inventory, and again for one whose facts have changed."""
+
+import msgspec
+
+from cleaner.durations import Seconds
+from cleaner.happened import Judged, Observer
+from cleaner.inventory import Group, Inventory
+from cleaner.model import Fleet, Moment, Owner
+from cleaner.retention import Plan, Policy, Reason, Stuck, Surroundings, Verdict, plan, stuck
+from cleaner.scope import Scope
+
+
+class Judge(msgspec.Struct):
+    """Holds the plans of a pass; every one of them comes from `retention.plan`."""
+
+    inventory: Inventory
+    scope: Scope
+    policy: Policy
+    fleet: Fleet
+    plans: dict[Owner, Plan] = msgspec.field(default_factory=dict)
+
+    def judge_all(self, now: Moment, tell: Observer) -> None:
+        """Judge every GitRepo, and tell."""
+        for owner, group in self.inventory.groups.items():
+            self.judge(owner, now)
+            tell(Judged(group.gitrepo, self.plans[owner]))
+
+    def judge(self, owner: Owner, now: Moment) -> Plan:
+        """Judge one GitRepo by what is known now."""
+        group = self.inventory.groups[owner]
+        if group.gitrepo is not None and not self.scope.covers(group.gitrepo):
+            self.plans[owner] = _unselected(group)
+        else:
+            around = Surroundings(self.inventory.namespace(owner.namespace), self.fleet)
+            self.plans[owner] = plan(group.gitrepo, group.jobs, around, self.policy, now)
+        return self.plans[owner]
+
+    def stuck(self, now: Moment) -> list[Stuck]:
+        """Tell what is stuck, over all GitRepos."""
+        groups = self.inventory.groups.values()
+        return [found for g in groups if g.gitrepo for found in stuck(g.gitrepo, g.jobs, self.fleet, now)]
+
+    def doomed(self) -> list[Verdict]:
+        """Return all verdicts that delete, oldest finish first."""
+        doomed = [verdict for each in self.plans.values() for verdict in each.doomed]
+        return sorted(doomed, key=_age)
+
+
+def _age(verdict: Verdict) -> tuple[Seconds, str, str]:
+    return (verdict.job.finished or 0.0, verdict.job.namespace, verdict.job.name)
+
+
+def _unselected(group: Group) -> Plan:
+    """Judge a GitRepo whose labels have changed during the pass: it is another installation's now."""
+    why = "its GitRepo no longer has the labels that this installation selects"
+    return Plan([Verdict(job, Reason.UNREADABLE, detail=why) for job in group.jobs])

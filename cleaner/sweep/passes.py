@@ -1,0 +1,112 @@
+"""One pass over the scope, in the three steps that the operator can see."""
+
+import msgspec
+
+from cleaner.cluster import Brake, Clock, Cluster, Refusal
+from cleaner.happened import Observer
+from cleaner.inventory import Inventory
+from cleaner.retention import Policy, Reason, Verdict
+from cleaner.scope import Scope
+from cleaner.sweep.acting import Acting
+from cleaner.sweep.canary import Canary
+from cleaner.sweep.current import CurrentJobs
+from cleaner.sweep.judge import Judge
+from cleaner.sweep.look import Looked, look
+from cleaner.sweep.result import Result
+
+
+class Order(msgspec.Struct, frozen=True):
+    """What a pass is asked to do. `max_deletions` counts confirmed deletions, 0 is no cap; `lookahead` is in Jobs."""
+
+    scope: Scope = Scope()
+    policy: Policy = Policy()
+    dry_run: bool = False
+    max_deletions: int = 0
+    lookahead: int = 64
+
+
+class Sweep:
+    """Look, decide, act: `stop` is the caller's own brake; a pause and a clock that is off are asked for here."""
+
+    def __init__(self, cluster: Cluster, order: Order, clock: Clock, tell: Observer, stop: Brake) -> None:
+        self._cluster, self._order, self._clock, self._tell, self._stop = cluster, order, clock, tell, stop
+        self._started = clock.now()
+        self._looked = Looked(Inventory())
+        self._judge = Judge(self._looked.inventory, order.scope, order.policy, cluster.fleet())
+        self._acting = Acting(cluster, self._judge, clock, tell, self.brake)
+        self._current: CurrentJobs | None = None
+        self._backlog = 0
+
+    def brake(self) -> Refusal | None:
+        """Ask every brake; the first that refuses is the answer."""
+        return self._stop() or self._cluster.paused() or self._clock_is_off()
+
+    def _clock_is_off(self) -> Refusal | None:
+        skew, bound = self._cluster.skew(), self._order.policy.clock_bound
+        if skew is None:
+            return Refusal("clock", "the API's answers carry no date to hold our clock against")
+        if abs(skew) > bound:
+            return Refusal("clock", f"our clock and the API's differ by {abs(skew):.0f}s, more than {bound:.0f}s")
+        return None
+
+    def look(self) -> Looked:
+        """Read the world."""
+        self._looked = look(self._cluster, self._order.scope, self._tell)
+        self._judge.inventory = self._looked.inventory
+        return self._looked
+
+    def decide(self) -> list[Verdict]:
+        """Judge every Job; return those to be deleted, oldest first."""
+        self._judge.judge_all(self._clock.now(), self._tell)
+        return self._judge.doomed()
+
+    def act(self, doomed: list[Verdict], canary: Canary) -> None:
+        """Delete: the Jobs of old commits first, then, behind a canary, current ones."""
+        self._acting.lookahead = self._order.lookahead
+        current = self._current = CurrentJobs(self._cluster, self._acting, canary, self._clock, self._tell)
+        verdicts = {verdict.job.uid: verdict for verdict in doomed}
+        self._backlog = self._acting.delete([v for v in doomed if v.reason is not Reason.EXPIRED], self._allowed())
+        expired = [verdict for verdict in doomed if verdict.reason is Reason.EXPIRED]
+        self._backlog += self._delete_current(current, expired)
+        self._acting.look_again(verdicts)
+        if not self._order.dry_run:
+            current.look_again()
+
+    def _allowed(self) -> float:
+        return (self._order.max_deletions or float("inf")) - self._acting.confirmed
+
+    def _delete_current(self, current: CurrentJobs, expired: list[Verdict]) -> int:
+        """Read Fleet's version again before any current Job goes: a Fleet that makes it again must not see it missing."""
+        if not expired or self._acting.brake is not None:
+            return len(expired)
+        fleet = self._cluster.fleet()
+        if fleet.recreates:
+            self._judge.fleet = fleet
+            for owner in dict.fromkeys(verdict.job.owner for verdict in expired):
+                self._judge.judge(owner, self._clock.now())
+            return 0
+        if self._order.dry_run:
+            return self._acting.delete(expired, self._allowed())
+        return current.delete(expired, self._allowed())
+
+    def result(self) -> Result:
+        """Return what the pass came to."""
+        looked, acting, now = self._looked, self._acting, self._clock.now()
+        return Result(
+            dry_run=self._order.dry_run,
+            fleet=self._judge.fleet,
+            started=self._started,
+            ended=now,
+            plans=self._judge.plans,
+            gitrepos={owner: group.gitrepo for owner, group in looked.inventory.groups.items()},
+            deletions=acting.deletions,
+            refused=[*looked.refused, *acting.refused],
+            unreadable=looked.unreadable,
+            stuck=self._judge.stuck(now),
+            foreign=looked.foreign,
+            left_out=looked.inventory.left_out_jobs,
+            parts=looked.parts,
+            backlog=self._backlog,
+            brake=acting.brake,
+            tripped=self._current.tripped if self._current else [],
+        )

@@ -1,0 +1,65 @@
+"""What a pass came to: final verdicts, what became of each deletion, and the exit code."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import msgspec
+
+from cleaner.cluster import Deletion, Fate, Refusal
+from cleaner.happened import NamespaceRefused, Unreadable
+from cleaner.model import Fleet, GitRepo, Job, Moment, Owner
+from cleaner.retention import Plan, Stuck, Verdict
+
+_BAD = frozenset({Fate.FAILED, Fate.DENIED})
+
+
+class Result(msgspec.Struct):
+    """The outcome of one pass. Counts are of what happened, after the API had answered."""
+
+    dry_run: bool
+    fleet: Fleet
+    started: Moment
+    ended: Moment
+    plans: dict[Owner, Plan]
+    gitrepos: dict[Owner, GitRepo | None]
+    deletions: dict[str, Deletion]
+    refused: list[NamespaceRefused]
+    unreadable: list[Unreadable]
+    stuck: list[Stuck]
+    foreign: int
+    left_out: int
+    parts: int
+    backlog: int = 0
+    brake: Refusal | None = None
+    tripped: list[Job] = msgspec.field(default_factory=list)
+
+    def verdicts(self) -> Iterator[Verdict]:
+        """All verdicts, GitRepo by GitRepo."""
+        for plan in self.plans.values():
+            yield from plan.verdicts
+
+    def fates(self) -> Counter[Fate]:
+        """How many deletions came to what."""
+        return Counter(deletion.fate for deletion in self.deletions.values())
+
+    def kept(self) -> Counter[str]:
+        """Count the verdicts that keep, by reason."""
+        return Counter(verdict.reason.value for verdict in self.verdicts() if not verdict.deletes)
+
+    def doomed(self) -> Counter[str]:
+        """Count the verdicts that delete, by reason."""
+        return Counter(verdict.reason.value for verdict in self.verdicts() if verdict.deletes)
+
+    @property
+    def failures(self) -> int:
+        """Count the deletions that did not work, beside those that a brake or a change prevented."""
+        return sum(deletion.fate in _BAD for deletion in self.deletions.values())
+
+
+def exit_code(result: Result) -> int:
+    """Tell the process's exit code: the first that holds of 4, 3, 5, 1 and 0 (2 is for settings)."""
+    if not result.parts and result.refused:
+        return 3 if all(refused.denied for refused in result.refused) else 4
+    if result.tripped or (result.brake is not None and result.brake.brake != "stop"):
+        return 5
+    return 1 if result.failures or result.refused or result.backlog else 0
