@@ -140,5 +140,12 @@ class Gauges(Protocol):
         """Whether the cleaner's own Namespace or Lease carries `gitjob-cleaner/pause`, as read within the last seconds."""
 
 
+class Names(Protocol):
+    """What explaining needs beside looking."""
+
+    def taken(self, namespace: str, name: str) -> bool:
+        """Whether a Job of this name exists, whoever owns it."""
+
+
 class Cluster(Stock, Deletions, Gauges, Protocol):
     """All of it, for the room that wires."""

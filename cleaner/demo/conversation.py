@@ -46,6 +46,7 @@ class Conversation(BaseHTTPRequestHandler):
         """What the client asks, or the refusal of something that is not even looked at."""
         if refusal := self._unwelcome():
             self.close_connection = True
+            self._pour_away(refusal.code)
             return Answer(refusal.code, refusal.body)
         url = urlsplit(self.path)
         query = dict(parse_qsl(url.query, keep_blank_values=True))
@@ -65,6 +66,12 @@ class Conversation(BaseHTTPRequestHandler):
             text = f"Request entity too large: limit is {_LARGEST}"
             return status.RefusedError(413, "RequestEntityTooLarge", text, {})
         return None
+
+    def _pour_away(self, code: int) -> None:
+        """Take a body that is too large off the wire, or the client would not read the answer."""
+        left = min(int(self.headers["Content-Length"]), 16 * _LARGEST) if code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else 0
+        while left > 0 and (read := len(self.rfile.read(min(left, 65536)))):
+            left -= read
 
     def _send(self, answer: Answer) -> None:
         self.send_response(answer.code)
@@ -100,6 +107,7 @@ class Conversation(BaseHTTPRequestHandler):
         """Answer what is not even HTTP with a `Status` too."""
         refusal = status.RefusedError(code, "BadRequest", message or HTTPStatus(code).phrase)
         self.close_connection = True
+        self.request_version = self.protocol_version  # it is 0.9, without headers, until a request line is understood
         self.command = getattr(self, "command", None) or "GET"
         self._send(Answer(code, refusal.body))
 

@@ -13,8 +13,10 @@ from cleaner.fleet.pages import (
     read_namespace,
 )
 from cleaner.fleet.version import fleet_version, read_image_tag
+from cleaner.fleet.wire import Body
 
 __all__ = [
+    "Body",
     "Page",
     "Shared",
     "Unreadable",

@@ -33,8 +33,7 @@ def job(read: wire.Job, shared: Shared) -> model.Job | None:
     outcome, finished, problem = _finish(read)
     return model.Job(
         owner=_once(shared, owner),
-        uid=metadata.uid,
-        identity=model.identity(metadata.name, metadata.resourceVersion, annotations.get("commit", "")),
+        identity=model.identity(metadata.name, metadata.uid, metadata.resourceVersion, annotations.get("commit", "")),
         created=metadata.creationTimestamp.timestamp(),
         outcome=outcome,
         finished=finished,

@@ -8,6 +8,7 @@ import msgspec
 from cleaner import model
 from cleaner.fleet import objects, wire
 from cleaner.fleet.objects import Shared
+from cleaner.fleet.wire import Body
 
 Fact = TypeVar("Fact")
 Wire = TypeVar("Wire")
@@ -51,10 +52,10 @@ _NAMESPACES, _NAMESPACE = _decoders(wire.Namespace)
 _NAMED = msgspec.json.Decoder(_Named)
 _RAW = msgspec.json.Decoder(wire.Listed[msgspec.Raw])
 
-_Rescue = Callable[[bytes | msgspec.Raw, str], Any]
+_Rescue = Callable[[Body | msgspec.Raw, str], Any]
 
 
-def job_page(body: bytes, shared: Shared) -> Page[model.Job]:
+def job_page(body: Body, shared: Shared) -> Page[model.Job]:
     """
     Facts of a page of Jobs. A Job that cannot be understood but has a name and an owner becomes a fact with a `problem`.
 
@@ -63,14 +64,14 @@ def job_page(body: bytes, shared: Shared) -> Page[model.Job]:
 
     """
 
-    def rescue(item: bytes | msgspec.Raw, problem: str) -> model.Job | None:
+    def rescue(item: Body | msgspec.Raw, problem: str) -> model.Job | None:
         found = objects.job(wire.Job(_NAMED.decode(item).metadata), shared)
         return found and msgspec.structs.replace(found, problem=problem)
 
     return _page(body, (_JOBS, _JOB), lambda read: objects.job(read, shared), rescue)
 
 
-def gitrepo_page(body: bytes) -> Page[model.GitRepo]:
+def gitrepo_page(body: Body) -> Page[model.GitRepo]:
     """
     Facts of a page of GitRepos.
 
@@ -81,7 +82,7 @@ def gitrepo_page(body: bytes) -> Page[model.GitRepo]:
     return _page(body, (_GITREPOS, _GITREPO), objects.gitrepo, _rescue_gitrepo)
 
 
-def namespace_page(body: bytes) -> Page[model.Namespace]:
+def namespace_page(body: Body) -> Page[model.Namespace]:
     """
     Facts of a page of Namespaces.
 
@@ -92,26 +93,26 @@ def namespace_page(body: bytes) -> Page[model.Namespace]:
     return _page(body, (_NAMESPACES, _NAMESPACE), objects.namespace, _rescue_namespace)
 
 
-def read_job(body: bytes) -> model.Job | None:
+def read_job(body: Body) -> model.Job | None:
     """Facts of a single Job; None where no GitRepo controls it. Raises as `msgspec.json.decode` does."""
     return objects.job(_JOB.decode(body), {})
 
 
-def read_gitrepo(body: bytes) -> model.GitRepo:
+def read_gitrepo(body: Body) -> model.GitRepo:
     """Facts of a single GitRepo; what cannot be decoded is its `problem`. Raises where it has no name."""
     return _single(body, _GITREPO, objects.gitrepo, _rescue_gitrepo)
 
 
-def read_namespace(body: bytes) -> model.Namespace:
+def read_namespace(body: Body) -> model.Namespace:
     """Facts of a single Namespace; what cannot be decoded is its `problem`. Raises where it has no name."""
     return _single(body, _NAMESPACE, objects.namespace, _rescue_namespace)
 
 
 def _single(
-    body: bytes,
+    body: Body,
     decoder: msgspec.json.Decoder[Wire],
     understand: Callable[[Wire], Fact],
-    rescue: Callable[[bytes, str], Fact],
+    rescue: Callable[[Body, str], Fact],
 ) -> Fact:
     try:
         return understand(decoder.decode(body))
@@ -120,7 +121,7 @@ def _single(
 
 
 def _page(
-    body: bytes,
+    body: Body,
     decoders: tuple[Any, Any],
     understand: Callable[[Any], Fact | None],
     rescue: Callable[[Any, str], Fact | None],
@@ -157,12 +158,12 @@ def _one_by_one(
     return read, bad
 
 
-def _rescue_gitrepo(item: bytes | msgspec.Raw, problem: str) -> model.GitRepo:
+def _rescue_gitrepo(item: Body | msgspec.Raw, problem: str) -> model.GitRepo:
     metadata = _known_metadata(item)
     return model.GitRepo(metadata["namespace"], metadata["name"], metadata["uid"], problem=f"its GitRepo: {problem}")
 
 
-def _rescue_namespace(item: bytes | msgspec.Raw, problem: str) -> model.Namespace:
+def _rescue_namespace(item: Body | msgspec.Raw, problem: str) -> model.Namespace:
     return model.Namespace(_known_metadata(item)["name"], problem=f"its Namespace: {problem}")
 
 
@@ -176,7 +177,7 @@ class _Identified(msgspec.Struct):
     metadata: _Identity
 
 
-def _known_metadata(item: bytes | msgspec.Raw) -> dict[str, str]:
+def _known_metadata(item: Body | msgspec.Raw) -> dict[str, str]:
     return msgspec.structs.asdict(msgspec.json.decode(item, type=_Identified).metadata)
 
 

@@ -6,6 +6,7 @@ import msgspec
 
 from cleaner import model
 from cleaner.fleet import wire
+from cleaner.fleet.wire import Body
 
 _LISTED = msgspec.json.Decoder(wire.Listed[wire.Deployment])
 _TAG = re.compile(r"v?(\d{1,6})\.(\d{1,6})\.(\d{1,6})(?:-(.+))?")
@@ -29,7 +30,7 @@ def read_image_tag(image: str) -> str:
     return tag
 
 
-def fleet_version(bodies: list[bytes], setting: str = "") -> model.Fleet:
+def fleet_version(bodies: list[Body], setting: str = "") -> model.Fleet:
     """
     Tell the lowest Fleet over all `gitjob*` Deployments, from the pages of a list of Fleet's own namespace.
 

@@ -8,6 +8,9 @@ import msgspec
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
 T = TypeVar("T")
 
+Body = bytes | bytearray
+"""What travels: the whole answer to one request."""
+
 
 class OwnerReference(msgspec.Struct, gc=False):
     """`metadata.ownerReferences[]`."""

@@ -112,6 +112,11 @@ class KubeCluster:
         except ClusterError as error:
             return job, error
 
+    def taken(self, namespace: str, name: str) -> bool:
+        """Whether a Job of this name exists."""
+        path = f"/apis/batch/v1/namespaces/{segment(namespace)}/jobs/{segment(name)}"
+        return self._reads.get(path).status == 200
+
     def skew(self) -> Seconds | None:
         """Seconds that the API's clock is ahead of ours."""
         return self._connection.skew

@@ -13,16 +13,17 @@ from urllib3.exceptions import HTTPError, NewConnectionError
 
 from cleaner.cluster import Clock, Unreachable
 from cleaner.durations import Seconds
+from cleaner.fleet import Body
 from cleaner.kube.configuration import Where, load_configuration
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16
 
 
 class Answer(NamedTuple):
     """What came back: a status, the body whole, and the seconds that the server asks us to wait."""
 
     status: int
-    body: bytes
+    body: Body
     retry_after: Seconds | None
 
 
@@ -107,21 +108,21 @@ class Connection:
         except (HTTPError, OSError) as error:
             raise Unreachable(describe(error)) from error
 
-    def _read(self, response: urllib3.BaseHTTPResponse, deadline: Seconds) -> bytes:
+    def _read(self, response: urllib3.BaseHTTPResponse, deadline: Seconds) -> bytearray:
         """Read the body within the time limit: a server that sends a byte a second must not hold us for ever."""
-        chunks = []
+        body = bytearray()
         try:
             for chunk in response.stream(_CHUNK):
-                chunks.append(chunk)
+                body += chunk
                 if self._clock.monotonic() > deadline:
                     raise Unreachable("the answer was still coming in when its time was up")
         except BaseException:
             response.close()
             raise
         response.release_conn()
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        return body
 
-    def _answer(self, response: urllib3.BaseHTTPResponse, body: bytes) -> Answer:
+    def _answer(self, response: urllib3.BaseHTTPResponse, body: bytearray) -> Answer:
         date = response.headers.get("Date", "")
         if date != self._date:
             self._note_date(date)

@@ -7,7 +7,7 @@ import msgspec
 
 from cleaner.cluster import Clock, ClusterError, Denied, Expired, Throttled, Unreachable
 from cleaner.durations import Seconds
-from cleaner.fleet import Page
+from cleaner.fleet import Body, Page
 from cleaner.kube.connection import Answer, Connection, NotSent, message_of
 
 PAGE_SIZE = 500
@@ -52,7 +52,7 @@ class Reads:
             breath *= 2
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def pages(self, path: str, decode: Callable[[bytes], Page[Fact]]) -> Iterator[Page[Fact]]:
+    def pages(self, path: str, decode: Callable[[Body], Page[Fact]]) -> Iterator[Page[Fact]]:
         """
         Read a list page by page.
 
@@ -71,7 +71,7 @@ class Reads:
                 return
             query["continue"] = page.next
 
-    def decoded(self, path: str, query: Mapping[str, str] | None, decode: Callable[[bytes], Fact]) -> Fact | None:
+    def decoded(self, path: str, query: Mapping[str, str] | None, decode: Callable[[Body], Fact]) -> Fact | None:
         """GET and decode; None for a 404. An answer that is no JSON at all is asked for once more."""
         answer = self.get(path, query)
         if answer.status == 404:

@@ -91,7 +91,7 @@ def _case(gitrepo: GitRepo, jobs: Collection[Job], around: Surroundings, policy:
 
 def _places(jobs: Collection[Job]) -> dict[str, int]:
     """
-    Place of each finished Job among those of its outcome, newest first, by uid.
+    Place of each finished Job among those of its outcome, newest first, by identity.
 
     Jobs that are being deleted take no place. Ties are broken by name, so that the plan is the same every time.
     """
@@ -99,11 +99,12 @@ def _places(jobs: Collection[Job]) -> dict[str, int]:
     for outcome in Outcome:
         standing = [job for job in jobs if job.outcome is outcome and not job.deleting]
         standing.sort(key=_newness, reverse=True)
-        places.update((job.uid, place) for place, job in enumerate(standing))
+        places.update((job.identity, place) for place, job in enumerate(standing))
     return places
 
 
 def _newness(job: Job) -> tuple[Moment, Moment, str]:
+    # An identity begins with the name, and the space after it sorts before every character of a name.
     return (job.finished or 0.0, job.created, job.identity)
 
 
@@ -197,7 +198,7 @@ def _too_new(job: Job, terms: _Terms, case: _Case, current: bool, now: Moment) -
     finished = job.finished or 0.0
     if now < finished + case.policy.settle:
         return Verdict(job, Reason.SETTLING, finished + case.policy.settle)
-    if not current and case.places[job.uid] < terms.rule.keep:
+    if not current and case.places[job.identity] < terms.rule.keep:
         return Verdict(job, Reason.NEWEST)
     if now < finished + terms.rule.age:
         return Verdict(job, Reason.YOUNG, finished + terms.rule.age)

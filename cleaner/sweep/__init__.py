@@ -1,8 +1,8 @@
 """One pass: look, decide, act, and say what happened. Every way of running the tool that deletes goes through here."""
 
 from cleaner.sweep.canary import Canary
-from cleaner.sweep.look import Looked, look, look_at
+from cleaner.sweep.look import Looked, look
 from cleaner.sweep.passes import Order, Sweep
 from cleaner.sweep.result import Result, exit_code
 
-__all__ = ["Canary", "Looked", "Order", "Result", "Sweep", "exit_code", "look", "look_at"]
+__all__ = ["Canary", "Looked", "Order", "Result", "Sweep", "exit_code", "look"]

@@ -1,15 +1,16 @@
 """Look: read GitRepos, Namespaces and Jobs into an inventory; what cannot be read is not judged, and told."""
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+import functools
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from cleaner.cluster import ClusterError, Denied, Expired, Stock
+from cleaner.cluster import Brake, ClusterError, Denied, Expired, Stock
 from cleaner.fleet import Page
 from cleaner.happened import NamespaceRefused, Observer, Read, Unreadable
 from cleaner.inventory import Inventory
-from cleaner.model import GitRepo, Job, Namespace
+from cleaner.model import Namespace
 from cleaner.scope import Scope
 
 Fact = TypeVar("Fact")
@@ -30,76 +31,79 @@ class Looked(msgspec.Struct):
     parts: int = 0
 
 
-def look(stock: Stock, scope: Scope, tell: Observer) -> Looked:
+def look(stock: Stock, scope: Scope, tell: Observer, stop: Brake) -> Looked:
     """Look at the whole scope: cluster-wide, or one named Namespace after the other, so that a Role in each is enough."""
     looked = Looked(Inventory())
+    reading = _Reading(stock, scope, looked, tell, stop)
     if not scope.namespaces:
-        _part(looked, "", tell, lambda: _everywhere(stock, scope, looked, tell))
+        reading.part("", reading.everywhere)
     for name in filter(scope.covers_namespace, scope.namespaces):
-        _part(looked, name, tell, lambda name=name: _namespace(stock, name, scope, looked, tell))  # type: ignore[misc]
+        reading.part(name, functools.partial(reading.namespace, name))
     return looked
 
 
-def look_at(stock: Stock, gitrepo: GitRepo, tell: Observer) -> Looked:
-    """Look at one GitRepo and what its Namespace holds of its Jobs."""
-    looked = Looked(Inventory())
-    scope = Scope(namespaces=(gitrepo.namespace,))
-    _part(looked, gitrepo.namespace, tell, lambda: _namespace(stock, gitrepo.namespace, scope, looked, tell))
-    return looked
+class _Reading(NamedTuple):
+    """One look under way."""
 
+    stock: Stock
+    scope: Scope
+    looked: Looked
+    tell: Observer
+    stop: Brake
 
-def _part(looked: Looked, name: str, tell: Observer, read: Callable[[], None]) -> None:
-    """Read one part of the scope; if that fails, nothing of it is kept in the inventory."""
-    try:
-        read()
-        looked.parts += 1
-    except ClusterError as error:
-        refused = NamespaceRefused(name, "list", str(error), isinstance(error, Denied))
-        looked.refused.append(refused)
-        tell(refused)
+    def part(self, name: str, read: Callable[[], None]) -> None:
+        """Read one part of the scope; if that fails, nothing of it is kept in the inventory."""
+        try:
+            read()
+            self.looked.parts += 1
+        except ClusterError as error:
+            refused = NamespaceRefused(name, "read", str(error), isinstance(error, Denied))
+            self.looked.refused.append(refused)
+            self.tell(refused)
 
+    def everywhere(self) -> None:
+        """Read the whole cluster."""
+        self._take_in("", self._whole("Namespace", self.stock.namespaces))
 
-def _everywhere(stock: Stock, scope: Scope, looked: Looked, tell: Observer) -> None:
-    namespaces = _whole("Namespace", stock.namespaces, looked, tell)
-    _take_in(stock, "", namespaces, scope, looked, tell)
+    def namespace(self, name: str) -> None:
+        """Read one Namespace."""
+        found = self.stock.namespace(name)
+        if found is None:
+            raise Denied("there is no such Namespace")
+        self._take_in(name, [found])
 
+    def _take_in(self, name: str, namespaces: list[Namespace]) -> None:
+        """Take in nothing until all of it has been read: Jobs without their GitRepos would look as if nobody owned them."""
+        gitrepos = self._whole("GitRepo", lambda: self.stock.gitrepos(name))
+        jobs = self._whole("Job", lambda: self.stock.jobs(name))
+        inventory = self.looked.inventory
+        inventory.add_namespaces(namespaces)
+        inventory.add_gitrepos(gitrepos, self.scope)
+        inventory.add_jobs(jobs, self.scope)
 
-def _namespace(stock: Stock, name: str, scope: Scope, looked: Looked, tell: Observer) -> None:
-    namespace = stock.namespace(name)
-    if namespace is None:
-        raise Denied("there is no such Namespace")
-    _take_in(stock, name, [namespace], scope, looked, tell)
+    def _whole(self, kind: str, pages: Callable[[], Iterator[Page[Fact]]]) -> list[Fact]:
+        """Read a list to its end; if its version expires on the way, once more from the beginning."""
+        try:
+            gathered = self._gather(kind, pages())
+        except Expired:
+            gathered = self._gather(kind, pages())
+        facts, unreadable, foreign = gathered
+        self.looked.foreign += foreign
+        self.looked.unreadable += unreadable
+        for bad in unreadable:
+            self.tell(bad)
+        return facts
 
-
-def _take_in(stock: Stock, name: str, namespaces: Iterable[Namespace], scope: Scope, looked: Looked, tell: Observer) -> None:
-    """Take in nothing until all of it has been read: Jobs without their GitRepos would look as if nobody owned them."""
-    gitrepos: list[GitRepo] = _whole("GitRepo", lambda: stock.gitrepos(name), looked, tell)
-    jobs: list[Job] = _whole("Job", lambda: stock.jobs(name), looked, tell)
-    looked.inventory.add_namespaces(namespaces)
-    looked.inventory.add_gitrepos(gitrepos, scope)
-    looked.inventory.add_jobs(jobs, scope)
-
-
-def _whole(kind: str, pages: Callable[[], Iterator[Page[Fact]]], looked: Looked, tell: Observer) -> list[Fact]:
-    """Read a list to its end; if its version expires on the way, once more from the beginning."""
-    try:
-        facts, unreadable, foreign = _gather(kind, pages(), tell)
-    except Expired:
-        facts, unreadable, foreign = _gather(kind, pages(), tell)
-    looked.foreign += foreign
-    looked.unreadable += unreadable
-    for bad in unreadable:
-        tell(bad)
-    return facts
-
-
-def _gather(kind: str, pages: Iterator[Page[Fact]], tell: Observer) -> tuple[list[Fact], list[Unreadable], int]:
-    facts: list[Fact] = []
-    unreadable: list[Unreadable] = []
-    foreign = 0
-    for page in pages:
-        facts += page.facts
-        foreign += page.foreign
-        unreadable += [Unreadable(kind, bad.namespace, bad.name, bad.problem) for bad in page.unreadable]
-        tell(Read(kind, len(facts) + foreign))
-    return facts, unreadable, foreign
+    def _gather(self, kind: str, pages: Iterator[Page[Fact]]) -> tuple[list[Fact], list[Unreadable], int]:
+        facts: list[Fact] = []
+        unreadable: list[Unreadable] = []
+        foreign = 0
+        for page in pages:
+            facts += page.facts
+            foreign += page.foreign
+            unreadable += [Unreadable(kind, bad.namespace, bad.name, bad.problem) for bad in page.unreadable]
+            self.tell(Read(kind, len(facts) + foreign))
+            refusal = self.stop()
+            if refusal is not None:
+                raise ClusterError(f"stopped while reading: {refusal.text}")
+        return facts, unreadable, foreign

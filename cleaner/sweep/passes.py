@@ -5,6 +5,7 @@ import msgspec
 from cleaner.cluster import Brake, Clock, Cluster, Refusal
 from cleaner.happened import Observer
 from cleaner.inventory import Inventory
+from cleaner.model import Fleet
 from cleaner.retention import Policy, Reason, Verdict
 from cleaner.scope import Scope
 from cleaner.sweep.acting import Acting
@@ -32,7 +33,7 @@ class Sweep:
         self._cluster, self._order, self._clock, self._tell, self._stop = cluster, order, clock, tell, stop
         self._started = clock.now()
         self._looked = Looked(Inventory())
-        self._judge = Judge(self._looked.inventory, order.scope, order.policy, cluster.fleet())
+        self._judge = Judge(self._looked.inventory, order.scope, order.policy, Fleet())
         self._acting = Acting(cluster, self._judge, clock, tell, self.brake)
         self._current: CurrentJobs | None = None
         self._backlog = 0
@@ -49,9 +50,10 @@ class Sweep:
             return Refusal("clock", f"our clock and the API's differ by {abs(skew):.0f}s, more than {bound:.0f}s")
         return None
 
-    def look(self) -> Looked:
-        """Read the world."""
-        self._looked = look(self._cluster, self._order.scope, self._tell)
+    def look(self, scope: Scope | None = None) -> Looked:
+        """Read the world, or a part of it."""
+        self._judge.fleet = self._cluster.fleet()
+        self._looked = look(self._cluster, scope or self._order.scope, self._tell, self._stop)
         self._judge.inventory = self._looked.inventory
         return self._looked
 
@@ -107,6 +109,6 @@ class Sweep:
             left_out=looked.inventory.left_out_jobs,
             parts=looked.parts,
             backlog=self._backlog,
-            brake=acting.brake,
+            brake=acting.brake or self._stop(),
             tripped=self._current.tripped if self._current else [],
         )

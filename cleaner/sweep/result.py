@@ -57,9 +57,11 @@ class Result(msgspec.Struct):
 
 
 def exit_code(result: Result) -> int:
-    """Tell the process's exit code: the first that holds of 4, 3, 5, 1 and 0 (2 is for settings)."""
+    """Tell the process's exit code: the first that holds of 4, 3, 5, 1 and 0 (2 is for settings). A stop is no failure."""
+    if result.brake is not None and result.brake.brake == "stop":
+        return 0
     if not result.parts and result.refused:
         return 3 if all(refused.denied for refused in result.refused) else 4
-    if result.tripped or (result.brake is not None and result.brake.brake != "stop"):
+    if result.tripped or result.brake is not None:
         return 5
     return 1 if result.failures or result.refused or result.backlog else 0

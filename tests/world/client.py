@@ -1,62 +1,59 @@
-"""A small caller for the API: JSON in, JSON out, one kept connection for each thread."""
+"""A small caller for the API: one request, one answer, over connections that are kept."""
 
 import http.client
 import json
 import ssl
 import threading
-from contextlib import suppress
 from typing import Any
 
 
 class Client:
-    """Calls one server; `forget` drops every connection, e.g. because the server was killed."""
+    """Calls one server from any number of threads; a connection is kept and goes to whoever asks next."""
 
     def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
         self._port = port
         self._tls = tls
-        self._local = threading.local()
         self._lock = threading.Lock()
-        self._open: list[http.client.HTTPConnection] = []
+        self._idle: list[http.client.HTTPConnection] = []
         self._age = 0
 
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
     ) -> tuple[int, bytes]:
         """Ask once; the status and the body of the answer. A connection that breaks is told, never retried."""
-        connection = self._connection()
+        connection, age = self._take()
         try:
             connection.request(method, path, body, headers or {})
             answer = connection.getresponse()
-            return answer.status, answer.read()
+            read = answer.status, answer.read()
         except (OSError, http.client.HTTPException):
             connection.close()
             raise
+        self._give_back(connection, age)
+        return read
 
     def forget(self) -> None:
-        """Close every connection of every thread; the next request opens a new one."""
+        """Close every connection that is not in use, and let none of the others be used again."""
         with self._lock:
             self._age += 1
-            for connection in self._open:
-                with suppress(OSError):
-                    connection.close()
-            self._open.clear()
+            for connection in self._idle:
+                connection.close()
+            self._idle.clear()
 
-    def _connection(self) -> http.client.HTTPConnection:
-        if getattr(self._local, "age", None) != self._age:
-            self._local.connection = self._connect()
-            self._local.age = self._age
-        kept: http.client.HTTPConnection = self._local.connection
-        return kept
-
-    def _connect(self) -> http.client.HTTPConnection:
-        made = (
-            http.client.HTTPSConnection("127.0.0.1", self._port, timeout=60, context=self._tls)
-            if self._tls
-            else http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
-        )
+    def _take(self) -> tuple[http.client.HTTPConnection, int]:
         with self._lock:
-            self._open.append(made)
-        return made
+            if self._idle:
+                return self._idle.pop(), self._age
+        if self._tls:
+            return http.client.HTTPSConnection("127.0.0.1", self._port, timeout=60, context=self._tls), self._age
+        return http.client.HTTPConnection("127.0.0.1", self._port, timeout=60), self._age
+
+    def _give_back(self, connection: http.client.HTTPConnection, age: int) -> None:
+        with self._lock:
+            if age == self._age:
+                self._idle.append(connection)
+                return
+        connection.close()
 
 
 def parsed(body: bytes) -> Any:

@@ -144,7 +144,7 @@ class ControlPlane:
         context: str = "world",
         namespace: str | None = None,
     ) -> Path:
-        """Write a kubeconfig for a token; `server` leads through a proxy. (JSON is YAML.)"""
+        """Write a kubeconfig for a token; `server` leads through a proxy."""
         target = path or self._folder / f"kubeconfig-{secrets.token_hex(4)}"
         cluster = {"server": server or self.url, "certificate-authority": str(self.ca_file)}
         place = {"cluster": context, "user": context} | ({"namespace": namespace} if namespace else {})
@@ -156,18 +156,27 @@ class ControlPlane:
             "contexts": [{"name": context, "context": place}],
             "current-context": context,
         }
-        target.write_text(json.dumps(config))
+        target.write_text(json.dumps(config))  # JSON is YAML
         return target
 
-    def audit(self) -> list[dict[str, Any]]:
-        """What the API was asked so far, its own questions left out; a watch tells when it starts and when it ends."""
-        log = self._folder / "audit.log"
-        size = -1
+    def audit(self, since: int = 0) -> list[dict[str, Any]]:
+        """What the API was asked (since an earlier `audit_end`), its own questions left out.
+
+        A watch is told when it starts (stage ResponseStarted) and when it ends (ResponseComplete).
+        """
+        end = -1
         # A long answer can be out a moment before its line is written.
-        while log.exists() and log.stat().st_size != size:
-            size = log.stat().st_size
+        while self.audit_end != end:
+            end = self.audit_end
             time.sleep(0.05)
-        return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+        log = self._folder / "audit.log"
+        return [json.loads(line) for line in log.read_bytes()[since:].splitlines()] if log.exists() else []
+
+    @property
+    def audit_end(self) -> int:
+        """Where the audit log ends now."""
+        log = self._folder / "audit.log"
+        return log.stat().st_size if log.exists() else 0
 
     def with_crd(self) -> Self:
         """Make GitRepos known to the API, and wait until it serves them."""
@@ -186,7 +195,7 @@ class ControlPlane:
         (self._folder / "audit-policy.json").write_text(json.dumps(_AUDIT_POLICY))
 
     def _launch(self, name: str, flags: list[str]) -> None:
-        command = [binaries.assets() / name, *flags]
+        command: list[str | Path] = [binaries.assets() / name, *flags]
         self._children[name] = Child(name, command, self._folder / f"{name}.log")
 
     def _await(self, name: str, condition: Callable[[], bool]) -> None:

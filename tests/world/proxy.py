@@ -204,7 +204,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
             with self._tls.wrap_socket(request, server_side=True) as secured:
                 self.proxy.holds(secured)
                 try:
-                    self.RequestHandlerClass(secured, client_address, self)
+                    _Handler(secured, client_address, self)
                 finally:
                     self.proxy.releases(secured)
         except OSError:
@@ -247,9 +247,9 @@ class _Handler(BaseHTTPRequestHandler):
         except (OSError, http.client.HTTPException):
             self._reset()  # the server broke off, so must we
         finally:
-            seen.ended = time.monotonic()
+            self._end(seen)
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _serve
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _serve  # noqa: N815 -- http.server looks for these names
 
     def _suffer(self, seen: Seen, fault: Fault | None) -> None:
         match fault:
@@ -309,12 +309,18 @@ class _Handler(BaseHTTPRequestHandler):
         self._head(status, {**headers, "Content-Length": str(len(body))})
         if self.command != "HEAD":
             self.wfile.write(body)
+        self._end(seen)
         self.wfile.flush()
+
+    def _end(self, seen: Seen) -> None:
+        # Before the last bytes go out: who has the answer finds the record complete.
+        seen.ended = seen.ended or time.monotonic()
 
     def _cut(self, seen: Seen, answer: http.client.HTTPResponse, body: bytes, after: int) -> None:
         seen.status = answer.status
         self._head(answer.status, {**_passed_on(answer), "Content-Length": str(len(body))})
         self.wfile.write(body[:after])
+        self._end(seen)
         self.wfile.flush()
         self._reset()
 
@@ -330,6 +336,7 @@ class _Handler(BaseHTTPRequestHandler):
             if left is not None and left <= 0:
                 self._reset()
                 return
+        self._end(seen)
         self._chunk(b"")
 
     def _chunk(self, piece: bytes) -> None:

@@ -7,9 +7,11 @@ import base64
 import hashlib
 import itertools
 import json
+import re
 import secrets
+import threading
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -72,7 +74,7 @@ def gitrepo(
     name: str,
     *,
     repo: str | None = None,
-    commit: str = sha("head"),
+    commit: str | None = sha("head"),
     failed: bool = False,
     spec: Mapping[str, Any] | None = None,
     metadata: Mapping[str, Any] | None = None,
@@ -160,11 +162,12 @@ def put(control_plane: ControlPlane, objects: Iterable[Made], threads: int = 16)
 def bulk(control_plane: ControlPlane, jobs: Iterable[Made], threads: int = 4) -> int:
     """Write Jobs straight into etcd, with the uid and the creation time they have; answer how many.
 
-    For seeds of many thousands. The owner's uid must be right already (make Jobs from what `put` answered), and the
-    Namespace must be there. Every Job gets a revision of its own, as the API would give it.
+    For seeds of many thousands; a generator is fine. The owner's uid must be right already (make Jobs from what `put`
+    answered), and the Namespace must be there. Every Job gets a revision of its own, as the API would give it.
     """
+    remaining = _Shared(jobs)
     with ThreadPoolExecutor(threads) as pool:
-        return sum(pool.map(lambda batch: _write(control_plane, batch), _batches(jobs, 200)))
+        return sum(pool.map(lambda _: _write_all(control_plane, remaining), range(threads)))
 
 
 def _create(control_plane: ControlPlane, wanted: Made, uids: Mapping[str, str]) -> Json:
@@ -201,7 +204,7 @@ def _as_input(made: Json, uids: Mapping[str, str]) -> Json:
     ]
     sent.pop("status", None)
     if made["kind"] == "Job":
-        template = {k: v for k, v in made["spec"]["template"].items() if k != "metadata"}
+        template = {**made["spec"]["template"], "metadata": {"creationTimestamp": stamp(datetime.fromtimestamp(0, UTC))}}
         sent["spec"] = {k: v for k, v in made["spec"].items() if k != "selector"} | {"template": template}
         # A Job without Fleet's labels has those of its Pods, which the API server copies by itself.
         labels = {k: v for k, v in made["metadata"].get("labels", {}).items() if k not in _POD_LABELS}
@@ -213,15 +216,34 @@ _SERVERS_OWN = {"uid", "resourceVersion", "generation", "creationTimestamp", "ma
 _POD_LABELS = {"job-name", "controller-uid", "batch.kubernetes.io/job-name", "batch.kubernetes.io/controller-uid"}
 
 
-def _write(control_plane: ControlPlane, jobs: Sequence[Made]) -> int:
-    for each in jobs:
-        where = each.object["metadata"]
-        key = f"/registry/jobs/{where['namespace']}/{where['name']}"
-        body = json.dumps({"key": _base64(key.encode()), "value": _base64(_stored(each))}).encode()
-        status, answer = control_plane.etcd.request("POST", "/v3/kv/put", body)
-        if status != 200:
-            raise RuntimeError(f"etcd refused {key}: {answer!r}")
-    return len(jobs)
+def _write_all(control_plane: ControlPlane, remaining: "_Shared") -> int:
+    written = 0
+    while batch := remaining.next(50):
+        for each in batch:
+            _write(control_plane, each)
+        written += len(batch)
+    return written
+
+
+def _write(control_plane: ControlPlane, made: Made) -> None:
+    where = made.object["metadata"]
+    key = f"/registry/jobs/{where['namespace']}/{where['name']}"
+    body = json.dumps({"key": _base64(key.encode()), "value": _base64(_stored(made))}).encode()
+    status, answer = control_plane.etcd.request("POST", "/v3/kv/put", body)
+    if status != 200:
+        raise RuntimeError(f"etcd refused {key}: {answer!r}")
+
+
+class _Shared:
+    """One source for several threads: 100,000 Jobs need not exist at once."""
+
+    def __init__(self, jobs: Iterable[Made]) -> None:
+        self._jobs = iter(jobs)
+        self._lock = threading.Lock()
+
+    def next(self, count: int) -> list[Made]:
+        with self._lock:
+            return list(itertools.islice(self._jobs, count))
 
 
 def _stored(made: Made) -> bytes:
@@ -234,12 +256,6 @@ def _base64(value: bytes) -> str:
     return base64.b64encode(value).decode()
 
 
-def _batches(jobs: Iterable[Made], size: int) -> Iterator[list[Made]]:
-    remaining = iter(jobs)
-    while batch := list(itertools.islice(remaining, size)):
-        yield batch
-
-
 @cache
 def _text(name: str) -> str:
     return (FIXTURES / name).read_text()
@@ -250,25 +266,27 @@ _RECORDED = {"succeeded": "jobs-succeeded-current.json", "failed": "jobs-failed-
 
 def _replaced(version: str, outcome: Outcome, owner: Json, commit: str) -> str:
     """The text of a recorded Job with every name, uid and commit in it exchanged: its size and form stay Fleet's own."""
-    name = f"{version}/{_RECORDED[outcome]}"
-    recorded = _identity(name)
-    repo, gitrepo = owner["spec"]["repo"], owner["metadata"]["name"]
-    changes = (
-        (recorded.job, job_name(gitrepo, repo, commit)),
-        (recorded.job_uid, str(uuid.uuid4())),
-        (recorded.gitrepo_uid, owner["metadata"]["uid"]),
-        (recorded.commit, commit),
-        (recorded.repo, repo),
-        (recorded.namespace, owner["metadata"]["namespace"]),
-        (recorded.gitrepo, gitrepo),
+    repo, name = owner["spec"]["repo"], owner["metadata"]["name"]
+    new = _Identity(
+        job=job_name(name, repo, commit),
+        job_uid=str(uuid.uuid4()),
+        gitrepo=name,
+        gitrepo_uid=owner["metadata"]["uid"],
+        commit=commit,
+        repo=repo,
+        namespace=owner["metadata"]["namespace"],
     )
-    # By way of marks, so that no new name is changed again by a later step.
-    text = _text(name)
-    for n, (old, _) in enumerate(changes):
-        text = text.replace(old, f"\x00{n}\x00")
-    for n, (_, new) in enumerate(changes):
-        text = text.replace(f"\x00{n}\x00", new)
-    return text
+    return "".join(new[part] if isinstance(part, int) else part for part in _template(f"{version}/{_RECORDED[outcome]}"))
+
+
+@cache
+def _template(name: str) -> tuple[str | int, ...]:
+    """A recorded Job's text cut at everything that names it; a number says which of its names stood there."""
+    recorded = _identity(name)
+    # The longest first: a Job's name and the URL both begin or end with the GitRepo's.
+    ordered = sorted(recorded, key=len, reverse=True)
+    pieces = re.split("(" + "|".join(map(re.escape, ordered)) + ")", _text(name))
+    return tuple(recorded.index(piece) if n % 2 else piece for n, piece in enumerate(pieces))
 
 
 class _Identity(NamedTuple):

@@ -39,6 +39,9 @@ class CutAnswer:
     after: int
 
 
+_QUIET = 0.05
+"""Seconds without another byte after which a request counts as whole."""
+
 Fault = Silence | ResetAtConnect | ResetAfterRequest | CutAnswer
 
 
@@ -127,10 +130,11 @@ class _Connection:
         self.wire = wire
         self.loop = loop
         self.silent = False
-        self._dropped = False
+        self._drop: asyncio.TimerHandle | None = None
         self._records = _Records()
         self._left: int | None = None
         self._port = server_port
+        self._dialling: asyncio.Task[None] | None = None
         self.client = _End(self, self.from_client, self._client_connected)
         self.server = _End(self, self.from_server, lambda: None)
         self.client.peer, self.server.peer = self.server, self.client
@@ -141,28 +145,34 @@ class _Connection:
         elif self.wire.strikes(Silence):
             self.silent = True
         else:
-            task = self.loop.create_task(self._dial())
-            task.add_done_callback(lambda done: done.cancelled() or (done.exception() and self.reset()))
+            self._dialling = self.loop.create_task(self._dial())
 
     async def _dial(self) -> None:
-        await self.loop.create_connection(lambda: self.server, "127.0.0.1", self._port)
+        try:
+            await self.loop.create_connection(lambda: self.server, "127.0.0.1", self._port)
+        except OSError:
+            self.reset()  # nobody listens there: so it must seem here
 
     def from_client(self, data: bytes) -> None:
         """Bytes of a request, or of the handshake before it."""
         if self._falls_silent():
             return
         self.server.send(data)
-        if not self._records.request_in(data):
-            return
-        cut = self.wire.strikes(CutAnswer)
-        if isinstance(cut, CutAnswer):
+        request = self._records.request_in(data)
+        if self._left is None and request and isinstance(cut := self.wire.strikes(CutAnswer), CutAnswer):
             self._left = cut.after
-        if self.wire.strikes(ResetAfterRequest):
-            self._drop_client()
+        if self._drop is None and request and self.wire.strikes(ResetAfterRequest):
+            self._drop = self.loop.call_later(_QUIET, self._drop_client)
+        elif self._drop is not None:
+            # Headers and body come in pieces: the request is whole when no more comes.
+            self._drop.cancel()
+            self._drop = self.loop.call_later(_QUIET, self._drop_client)
 
     def from_server(self, data: bytes) -> None:
         """Bytes of an answer, or of the handshake before it."""
         if self._falls_silent():
+            return
+        if self._drop is not None:
             return
         if self._left is None:
             self.client.send(data)
@@ -178,13 +188,12 @@ class _Connection:
 
     def _drop_client(self) -> None:
         """Reset towards the client only: the server must still get to read, and do, what it was asked."""
-        self._dropped = True
         self.client.reset()
         self.loop.call_later(self.wire.latency + 2.0, self.server.reset)
 
     def lost(self, end: "_End") -> None:
         """One side has ended: the other is told, unless the fault is that it is not."""
-        hidden = self._dropped if end is self.client else self.silent
+        hidden = self._drop is not None if end is self.client else self.silent
         if not hidden and end.peer:
             end.peer.when_sent(end.peer.close)
 
@@ -195,6 +204,8 @@ class _Connection:
 
     def reset(self) -> None:
         """End both sides at once."""
+        if self._dialling:
+            self._dialling.cancel()
         self.client.reset()
         self.server.reset()
 
@@ -303,7 +314,8 @@ class _Records:
 
     def request_in(self, data: bytes) -> bool:
         """Whether a record of a request ends in these bytes."""
-        return any([self._is_request(kind) for kind in self._kinds(data)])
+        # Every record must be counted, so no shortcut.
+        return sum(self._is_request(kind) for kind in self._kinds(data)) > 0
 
     def _is_request(self, kind: int) -> bool:
         self._seen += kind == self._APPLICATION_DATA

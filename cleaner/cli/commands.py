@@ -1,0 +1,103 @@
+"""What each command does, in terms of the rooms below."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+
+from cleaner import __version__
+from cleaner.cli.wiring import Stop, cluster_of, observed_by, order_of
+from cleaner.cluster import ClusterError, Denied, Misconfigured
+from cleaner.explain import NoSuchGitRepo, explain, find_gitrepo
+from cleaner.kube import Connection
+from cleaner.logs import Log
+from cleaner.report import Heading, write_document, write_explanation, write_result
+from cleaner.report.progress import ProgressBar
+from cleaner.settings import Settings
+from cleaner.settings.load import BadSettings, load_settings
+from cleaner.sweep import Canary, Result, Sweep, exit_code
+
+Command = Callable[[Settings, Mapping[str, str]], int]
+
+
+def dispatch(command: str, flags: Mapping[str, str]) -> int:
+    """Load the settings and run a command; return its exit code (design: 2 settings, 3 refused, 4 unreachable)."""
+    if command == "demo":
+        return _demo(flags)
+    try:
+        settings = load_settings({name: text for name, text in flags.items() if name != "gitrepo"}, os.environ)
+        return {"sweep": _sweep, "explain": _explain}[command](settings, flags)
+    except (BadSettings, Misconfigured, NoSuchGitRepo) as error:
+        return _said(str(error), 2)
+    except Denied as error:
+        return _said(str(error), 3)
+    except ClusterError as error:
+        return _said(str(error), 4)
+
+
+def _said(text: str, code: int) -> int:
+    for line in text.splitlines():
+        sys.stderr.write(f"gitjob-cleaner: {line}\n")
+    return code
+
+
+def _sweep(settings: Settings, _flags: Mapping[str, str]) -> int:
+    stop = Stop()
+    stop.listen()
+    clock, log = stop.clock(), Log(sys.stderr, settings.log_level)
+    connection, cluster = cluster_of(settings, "sweep", clock)
+    with ProgressBar(sys.stderr) as bar:
+        sweep = Sweep(cluster, order_of(settings), clock, observed_by([log, bar], log.observer_failed), stop)
+        sweep.look()
+        doomed = sweep.decide()
+        if doomed and _may_delete(settings, connection, len(doomed), bar):
+            sweep.act(doomed, Canary())
+        elif doomed:
+            stop.pull("the question was not answered with yes")
+            sweep.act(doomed, Canary())
+    result = sweep.result()
+    _write(settings, _heading(settings, "sweep", connection), result)
+    connection.close()
+    return exit_code(result)
+
+
+def _may_delete(settings: Settings, connection: Connection, count: int, bar: ProgressBar) -> bool:
+    """Ask once, where somebody is there to answer."""
+    if settings.dry_run or settings.yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return True
+    bar.pause()
+    where = connection.where
+    sys.stderr.write(f"Delete {count} Jobs in context {where.context} ({where.server})? [y/N] ")
+    sys.stderr.flush()
+    answer = sys.stdin.readline().strip().lower()
+    bar.resume()
+    return answer in ("y", "yes")
+
+
+def _write(settings: Settings, heading: Heading, result: Result) -> None:
+    if settings.output == "json":
+        write_document(sys.stdout.buffer, heading, result)
+    else:
+        write_result(sys.stdout, heading, result)
+
+
+def _heading(settings: Settings, command: str, connection: Connection) -> Heading:
+    return Heading(command, __version__, connection.where.context, connection.where.server, settings.dry_run)
+
+
+def _explain(settings: Settings, flags: Mapping[str, str]) -> int:
+    clock = Stop().clock()
+    connection, cluster = cluster_of(settings, "explain", clock)
+    order = order_of(settings)
+    gitrepo = find_gitrepo(cluster, order.scope, flags["gitrepo"])
+    result = explain(cluster, cluster, order, clock, gitrepo)
+    heading = _heading(settings, "explain", connection)
+    if settings.output == "json":
+        write_document(sys.stdout.buffer, heading, result)
+    else:
+        write_explanation(sys.stdout, heading, result, gitrepo, clock.now())
+    connection.close()
+    return 0
+
+
+def _demo(flags: Mapping[str, str]) -> int:
+    raise NotImplementedError(flags)

@@ -1,0 +1,84 @@
+"""The command line, made from the fields of the settings; it imports nothing heavy, so that `--help` is light."""
+
+import argparse
+from typing import Any, NoReturn
+
+from cleaner import __version__
+from cleaner.durations import parse_duration
+from cleaner.settings import describe_default, fields_of
+
+COMMANDS = {
+    "sweep": "one pass: delete the finished Jobs that nothing needs any more",
+    "explain": "why each Job of one GitRepo is kept, and until when",
+    "demo": "watch it at work on an embedded sandbox, without a cluster",
+}
+_OF_DELETING = {"dry_run", "yes", "max_deletions", "delete_rate", "delete_workers"}
+
+
+class UsageError(Exception):
+    """What was typed cannot be understood; the text is one line."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+def parse(arguments: list[str]) -> tuple[str, dict[str, str]]:
+    """
+    Read the command and its flags, as text: the settings make values of them.
+
+    Raises:
+        UsageError: there is no such command or flag.
+
+    """
+    found = vars(_parser().parse_args(arguments))
+    command = found.pop("command")
+    return command, {name: text for name, text in found.items() if text is not None}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="gitjob-cleaner",
+        description="Deletes the finished Jobs of Fleet GitRepos that nothing needs any more, and says why it keeps the rest.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"gitjob-cleaner {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command, meaning in COMMANDS.items():
+        one = commands.add_parser(command, help=meaning, description=meaning, allow_abbrev=False)
+        _add_demo(one) if command == "demo" else _add_settings(one, command)
+    return parser
+
+
+def _add_settings(parser: argparse.ArgumentParser, command: str) -> None:
+    if command == "explain":
+        parser.add_argument("gitrepo", metavar="[NAMESPACE/]GITREPO", help="the GitRepo to explain")
+    parser.add_argument("--config", metavar="PATH", help="YAML file with settings, named as the flags are but with _ for -")
+    for field in fields_of():
+        if command == "explain" and field.name in _OF_DELETING:
+            continue
+        _add(parser, field)
+
+
+def _add(parser: argparse.ArgumentParser, field: Any) -> None:
+    kind, flag = field.metadata["kind"], field.name.replace("_", "-")
+    meaning = f"{field.metadata['meaning']} ({kind}; default: {describe_default(field)})".replace("%", "%%")
+    if kind == "true or false":
+        parser.add_argument(f"--{flag}", dest=field.name, action="store_const", const="true", help=meaning)
+        parser.add_argument(f"--no-{flag}", dest=field.name, action="store_const", const="false", help=argparse.SUPPRESS)
+    else:
+        parser.add_argument(f"--{flag}", dest=field.name, metavar=kind.split()[0].upper(), help=meaning)
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--for", dest="duration", metavar="DURATION", type=_duration, help="end by itself, like 30s")
+    parser.add_argument("--port", metavar="PORT", help="port on 127.0.0.1 for the sandbox (default: a free one)")
+
+
+def _duration(text: str) -> str:
+    try:
+        parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text

@@ -1,0 +1,129 @@
+"""From settings to the parts that work with them."""
+
+import hashlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from cleaner import __version__
+from cleaner.cluster import Clock, Refusal
+from cleaner.guard import guarded
+from cleaner.happened import Happened, Observer
+from cleaner.kube import Connection, KubeCluster, Limits
+from cleaner.retention import Bounds, Current, Policy, Rule
+from cleaner.scope import Scope, parse_selector
+from cleaner.settings import Settings
+from cleaner.sweep import Order
+
+_SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+
+class Stop:
+    """A brake that SIGTERM and SIGINT pull; a sleep ends with it. A second signal ends the process as it always does."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._text = ""
+
+    def listen(self) -> None:
+        """Take the signals."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._caught)
+
+    def _caught(self, number: int, _frame: FrameType | None) -> None:
+        self._text = f"{signal.Signals(number).name}: what was under way is finished, the rest is left"
+        self._event.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    def pull(self, text: str) -> None:
+        """Stop for a reason of our own."""
+        self._text = text
+        self._event.set()
+
+    def __call__(self) -> Refusal | None:
+        """Whether we are to stop."""
+        return Refusal("stop", self._text) if self._event.is_set() else None
+
+    def clock(self) -> Clock:
+        """Real time, with a sleep that a stop cuts short."""
+        return Clock(time.time, time.monotonic, lambda seconds: (self._event.wait(seconds), None)[1])
+
+
+def policy_of(settings: Settings) -> Policy:
+    """Return what the planner is told."""
+    return Policy(
+        succeeded=Rule(settings.succeeded_keep, settings.succeeded_age),
+        failed=Rule(settings.failed_keep, settings.failed_age),
+        current=Current(settings.current),
+        settle=settings.settle,
+        clock_bound=settings.clock_bound,
+        wake=settings.wake,
+        bounds=Bounds(
+            settings.annotated_age_min, settings.annotated_age_max, settings.annotated_keep_min, settings.annotated_keep_max
+        ),
+    )
+
+
+def order_of(settings: Settings) -> Order:
+    """Return what a pass is asked to do; it reads GitRepos again for as many Jobs as two seconds of deleting take."""
+    ahead = int(settings.delete_rate * 2) or 256
+    return Order(
+        scope=Scope(settings.namespaces, settings.exclude_namespaces, parse_selector(settings.selector)),
+        policy=policy_of(settings),
+        dry_run=settings.dry_run,
+        max_deletions=settings.max_deletions,
+        lookahead=max(settings.delete_workers, min(ahead, 256)),
+    )
+
+
+def cluster_of(settings: Settings, mode: str, clock: Clock) -> tuple[Connection, KubeCluster]:
+    """
+    Connect, in the sense of knowing where and as whom.
+
+    Raises:
+        Misconfigured: the client's configuration cannot be used.
+
+    """
+    agent = f"gitjob-cleaner/{__version__} ({mode})"
+    connection = Connection(settings.kubeconfig, settings.context, agent, settings.request_timeout, clock)
+    return connection, KubeCluster(connection, _limits(settings), clock)
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        delete_rate=settings.delete_rate,
+        delete_workers=settings.delete_workers,
+        dry_run=settings.dry_run,
+        fleet_version=settings.fleet_version,
+        fleet_namespace=settings.fleet_namespace,
+        own_namespace=settings.own_namespace or _found_namespace(),
+        lease="-".join(filter(None, ("gitjob-cleaner", instance_of(settings)))),
+    )
+
+
+def instance_of(settings: Settings) -> str:
+    """Return the name that tells this installation from others: by default from what it looks after."""
+    if settings.instance or not (settings.namespaces or settings.selector):
+        return settings.instance
+    text = ",".join(sorted(settings.namespaces)) + ";" + settings.selector
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _found_namespace() -> str:
+    if "KUBERNETES_SERVICE_HOST" not in os.environ or not _SERVICE_ACCOUNT.is_file():
+        return ""
+    return _SERVICE_ACCOUNT.read_text(encoding="utf-8").strip()
+
+
+def observed_by(observers: list[Observer], failed: Callable[[Exception], None]) -> Observer:
+    """Make one observer of many; one that fails is told of and does not stop the others or the work."""
+
+    def tell(happened: Happened) -> None:
+        for observer in observers:
+            guarded(lambda observer=observer: observer(happened), failed)  # type: ignore[misc]
+
+    return tell

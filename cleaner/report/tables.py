@@ -1,0 +1,168 @@
+"""Tables for a terminal, and the same rows as plain lines for everything else."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TextIO
+
+from cleaner.model import GitRepo, Moment, Owner
+from cleaner.report import wording
+from cleaner.report.heading import Heading
+from cleaner.report.wording import printable
+from cleaner.retention import Plan, Stuck, Verdict
+from cleaner.sweep import Result, exit_code
+
+LISTED = 100
+"""Deletions listed one by one on a terminal; a file gets all of them."""
+
+Row = Sequence[str]
+
+
+def write_result(out: TextIO, heading: Heading, result: Result) -> None:
+    """Write what a pass came to."""
+    _line(out, title(heading, result))
+    _table(out, ("GITREPO", "JOBS", "DELETED" if not result.dry_run else "WOULD DELETE", "KEPT", "WHY"), _gitrepo_rows(result))
+    rows = _deletion_rows(result)
+    if rows:
+        shown = rows[:LISTED] if out.isatty() else rows
+        _table(out, ("JOB", "OUTCOME", "FINISHED", "REASON", "RESULT"), shown)
+        if len(shown) < len(rows):
+            _line(out, f"... and {len(rows) - len(shown)} more: --output json has all of them")
+    for line in _troubles(result):
+        _line(out, line)
+    _line(out, summary(result))
+
+
+def title(heading: Heading, result: Result) -> str:
+    """Name the command, the cluster and the mode, before anything else."""
+    fleet = f"Fleet {result.fleet.version}" + (f" ({printable(result.fleet.detail)})" if result.fleet.detail else "")
+    mode = "DRY RUN, nothing is deleted · " if heading.dry_run else ""
+    where = f"context {printable(heading.context)} · {printable(heading.server)}"
+    return f"gitjob-cleaner {heading.version} {heading.command} · {mode}{where} · {fleet}"
+
+
+def _gitrepo_rows(result: Result) -> list[Row]:
+    rows = [_gitrepo_row(owner, plan, result) for owner, plan in result.plans.items() if plan.verdicts]
+    return sorted(rows, key=lambda row: row[0])
+
+
+def _gitrepo_row(owner: Owner, plan: Plan, result: Result) -> Row:
+    kept = Counter(verdict.reason.value for verdict in plan.verdicts if not verdict.deletes)
+    outcomes = Counter(
+        wording.result(verdict, result.deletions.get(verdict.job.uid), dry_run=result.dry_run)
+        for verdict in plan.verdicts
+        if verdict.deletes
+    )
+    done = outcomes.pop("would-delete" if result.dry_run else "deleted", 0)
+    others = [f"{count} {name}" for name, count in sorted(outcomes.items())]
+    why = ", ".join([f"{count} {reason}" for reason, count in sorted(kept.items())] + others)
+    name = printable(f"{owner.namespace}/{owner.name}") + ("" if result.gitrepos[owner] else " (gone)")
+    return (name, str(len(plan.verdicts)), str(done), str(sum(kept.values())), why)
+
+
+def _deletion_rows(result: Result) -> list[Row]:
+    doomed = sorted((v for v in result.verdicts() if v.deletes), key=lambda v: (v.job.finished or 0.0, v.job.name))
+    return [_deletion_row(verdict, result) for verdict in doomed]
+
+
+def _deletion_row(verdict: Verdict, result: Result) -> Row:
+    job, deletion = verdict.job, result.deletions.get(verdict.job.uid)
+    told = wording.result(verdict, deletion, dry_run=result.dry_run)
+    detail = f": {printable(deletion.detail)}" if deletion and deletion.detail else ""
+    name = printable(f"{job.namespace}/{job.name}")
+    return (name, wording.outcome(job), wording.stamp(job.finished) or "-", verdict.reason.value, told + detail)
+
+
+def _troubles(result: Result) -> Iterable[str]:
+    for refused in result.refused:
+        where = f"Namespace {printable(refused.namespace)}" if refused.namespace else "the whole cluster"
+        yield f"REFUSED {where}: {refused.what}: {printable(refused.problem)}"
+    for bad in result.unreadable:
+        yield f"UNREADABLE {bad.kind} {printable(bad.namespace)}/{printable(bad.name)}: {printable(bad.problem)}"
+    for owner, plan in result.plans.items():
+        yield from (f"NOTE {printable(f'{owner.namespace}/{owner.name}')}: {printable(note)}" for note in plan.notes)
+    for job in result.tripped:
+        yield f"CANARY {printable(f'{job.namespace}/{job.name}')} came back: no current Job of its GitRepo is deleted for 24h"
+    yield from (stuck_line(found) for found in result.stuck)
+    if result.brake:
+        yield f"STOPPED by {result.brake.brake}: {printable(result.brake.text)}"
+
+
+def stuck_line(found: Stuck) -> str:
+    """Tell one stuck thing in a line."""
+    job = f" Job {printable(found.job)}" if found.job else ""
+    return f"STUCK {printable(found.gitrepo)}{job}: {found.kind.value}: {printable(found.text)}"
+
+
+def summary(result: Result) -> str:
+    """Tell the totals in one line."""
+    kept, fates = sum(result.kept().values()), result.fates()
+    parts = [f"{count} {fate.value}" for fate, count in sorted(fates.items(), key=lambda item: item[0].value)]
+    if result.backlog:
+        parts.append(f"{result.backlog} left for the next pass")
+    parts.append(f"{kept} kept")
+    parts.append(f"{result.foreign} Jobs of others not looked at")
+    return f"{', '.join(parts)} (exit code {exit_code(result)})"
+
+
+def write_explanation(out: TextIO, heading: Heading, result: Result, gitrepo: GitRepo, now: Moment) -> None:
+    """Write why each Job of one GitRepo is kept, newest first."""
+    _line(out, title(heading, result))
+    verdicts = sorted(result.verdicts(), key=lambda v: (v.job.finished or now, v.job.created), reverse=True)
+    rows = [_explained(verdict, now) for verdict in verdicts]
+    _line(
+        out,
+        f"GitRepo {printable(gitrepo.path)} at commit {printable(', '.join(gitrepo.commits)) or 'none yet'}: {len(rows)} Jobs",
+    )
+    _table(out, ("JOB", "OUTCOME", "COMMIT", "AGE", "VERDICT", "REASON", "UNTIL"), rows)
+    for reason in dict.fromkeys(verdict.reason for verdict in verdicts):
+        _line(out, f"{reason.value}: {reason.meaning}")
+    for line in _troubles(result):
+        _line(out, line)
+
+
+def _explained(verdict: Verdict, now: Moment) -> Row:
+    job, reason = verdict.job, verdict.reason.value
+    why = f"{reason}: {printable(verdict.detail)}" if verdict.detail else reason
+    act = "delete" if verdict.deletes else "keep"
+    return (
+        printable(job.name),
+        wording.outcome(job),
+        printable(job.commit[:12]),
+        wording.age(job, now),
+        act,
+        why,
+        wording.until(verdict, now),
+    )
+
+
+def _line(out: TextIO, text: str) -> None:
+    out.write(text + "\n")
+
+
+def _table(out: TextIO, header: Row, rows: Sequence[Row]) -> None:
+    if out.isatty():
+        _rich_table(out, header, rows)
+        return
+    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
+    for row in (header, *rows):
+        _line(out, "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _rich_table(out: TextIO, header: Row, rows: Sequence[Row]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in header:
+        table.add_column(column, justify="right" if column in ("JOBS", "DELETED", "WOULD DELETE", "KEPT", "AGE") else "left")
+    for row in rows:
+        table.add_row(*(Text(cell, style=_style(cell)) for cell in row))
+    Console(file=out).print(table)
+
+
+_STYLES = {"failed": "red", "delete": "yellow", "deleted": "green", "keep": "cyan", "unreadable": "magenta"}
+
+
+def _style(cell: str) -> str:
+    return _STYLES.get(cell, "")
