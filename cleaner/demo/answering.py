@@ -17,6 +17,8 @@ from cleaner.demo.watching import Show, Watch
 from cleaner.demo.writing import Writer
 
 _ACCEPTED = ("application/json", "application/*", "*/*")
+_MISSHAPEN = (AttributeError, KeyError, TypeError, ValueError)
+"""What an object of an impossible shape leads to: there is no schema here that would have caught it before."""
 _READ = ("application/json", "")
 """Media types of bodies. kubectl's typed commands (`create namespace`) send protobuf, and are refused (415)."""
 
@@ -70,6 +72,8 @@ class Api:
         except status.RefusedError as refusal:
             seconds = refusal.body.get("details", {}).get("retryAfterSeconds")
             return Answer(refusal.code, refusal.body, headers={"Retry-After": str(seconds)} if seconds else {})
+        except _MISSHAPEN as fault:
+            return Answer(400, status.bad_request(f"cannot be handled as what it should be: {fault!r}").body)
 
     def _answer(self, request: Request) -> Answer:
         if request.path in ("/healthz", "/livez", "/readyz"):

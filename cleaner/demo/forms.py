@@ -43,13 +43,23 @@ def stamp(moment: float) -> str:
 
 def typed(kind: Kind, body: object) -> Object:
     """The body as an object of this kind, with `kind` and `apiVersion`; raises RefusedError (400) for another kind."""
-    if not isinstance(body, dict) or not isinstance(body.get("metadata", {}), dict):
+    if not isinstance(body, dict) or not _is_shaped(body):
         raise bad_request(f"the object provided is unrecognized (must be of type {kind.name})")
     sent = body.get("kind", kind.name), body.get("apiVersion", kind.group_version)
     if sent != (kind.name, kind.group_version):
         raise bad_request(f'{sent[0]} in version "{sent[1]}" cannot be handled as a {kind.name}')
     head: Object = {"kind": kind.name, "apiVersion": kind.group_version, "metadata": body.get("metadata", {})}
     return head | {key: value for key, value in body.items() if key not in head}
+
+
+def _is_shaped(body: Object) -> bool:
+    """Whether the parts that every kind has are what they must be; null is as good as absent."""
+    meta = body.get("metadata", {})
+    parts: list[tuple[object, type]] = [(body.get(key), dict) for key in ("spec", "status")]
+    if isinstance(meta, dict):
+        parts += [(meta.get("labels"), dict), (meta.get("annotations"), dict)]
+        parts += [(meta.get("finalizers"), list), (meta.get("ownerReferences"), list)]
+    return isinstance(meta, dict) and all(part is None or isinstance(part, shape) for part, shape in parts)
 
 
 def newborn(kind: Kind, namespace: str, body: object, now: float) -> Object:

@@ -35,11 +35,13 @@ class _Listener(socketserver.ThreadingTCPServer):
         thread.start()
 
     def _converse(self, request: socket.socket, client_address: Any) -> None:
-        with contextlib.suppress(OSError):  # the client has gone, or was too slow
-            self.finish_request(request, client_address)
-        self.shutdown_request(request)
-        with self._guard:
-            self._open.pop(threading.current_thread(), None)
+        try:
+            with contextlib.suppress(OSError):  # the client has gone, or was too slow
+                self.finish_request(request, client_address)
+        finally:
+            self.shutdown_request(request)
+            with self._guard:
+                self._open.pop(threading.current_thread(), None)
 
     def hang_up(self) -> None:
         """End every connection and wait for its thread."""

@@ -124,14 +124,14 @@ class Connection:
 
     def _answer(self, response: urllib3.BaseHTTPResponse, body: bytearray) -> Answer:
         date = response.headers.get("Date", "")
-        if date != self._date:
+        if date not in ("", self._date):
             self._note_date(date)
         return Answer(response.status, body, _retry_after(response.headers.get("Retry-After")))
 
     def _note_date(self, date: str) -> None:
         try:
             # The header is cut to the second: half of one is the best guess of the rest.
-            self.skew = parsedate_to_datetime(date).timestamp() + 0.5 - self._clock.now() if date else None
+            self.skew = parsedate_to_datetime(date).timestamp() + 0.5 - self._clock.now()
         except (ValueError, TypeError, IndexError):
             self.skew = None
         self._date = date

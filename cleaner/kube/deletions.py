@@ -1,7 +1,6 @@
 """The delete contract: one Job, named by uid and resourceVersion, in the background, after every brake has been asked."""
 
 import threading
-from collections.abc import Mapping
 from urllib.parse import quote
 
 import msgspec
@@ -33,7 +32,6 @@ class Deletions:
         self._connection = connection
         self._throttle = throttle
         self._clock = clock
-        self._query: Mapping[str, str] | None = {"dryRun": "All"} if dry_run else None
         self._dry_run = dry_run
         self._denied: set[str] = set()
         self._lock = threading.Lock()
@@ -51,7 +49,7 @@ class Deletions:
             if held is not None:
                 return held
             try:
-                answer = self._connection.send("DELETE", job_path(doomed.job), self._query, self._options(doomed.job))
+                answer = self._connection.send("DELETE", job_path(doomed.job), body=self._options(doomed.job))
             except Unreachable as error:
                 trouble, wait = str(error), None
                 doomed = msgspec.structs.replace(doomed, lost=doomed.lost or not isinstance(error, NotSent))
@@ -77,12 +75,14 @@ class Deletions:
         return None
 
     def _options(self, job: Job) -> dict[str, object]:
-        return {
+        options: dict[str, object] = {
             "kind": "DeleteOptions",
             "apiVersion": "v1",
             "preconditions": {"uid": job.uid, "resourceVersion": job.version},
             "propagationPolicy": "Background",
         }
+        # In the body, for the API ignores `?dryRun=All` on a DELETE that has one, and deletes.
+        return options | ({"dryRun": ["All"]} if self._dry_run else {})
 
     def _fate(self, doomed: Doomed, answer: Answer) -> Deletion | None:
         """What an answer means; None where the request is to be repeated."""

@@ -1,0 +1,25 @@
+"""What all tests share: one real API for the session, and nothing left behind by any test."""
+
+import threading
+from collections.abc import Iterator
+
+import hypothesis
+import pytest
+
+from tests.world.fixtures import control_plane, namespace, pytest_runtest_makereport
+
+__all__ = ["control_plane", "namespace", "pytest_runtest_makereport"]
+
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("ci")
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_left() -> Iterator[None]:
+    """Fail a test that leaves a thread behind."""
+    before = set(threading.enumerate())
+    yield
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
+    left = [thread.name for thread in set(threading.enumerate()) - before if thread.is_alive()]
+    assert left == []
