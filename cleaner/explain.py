@@ -6,9 +6,10 @@ import msgspec
 
 from cleaner.cluster import Clock, Cluster, ClusterError, Denied, Names, Refusal
 from cleaner.model import GitRepo, Owner
+from cleaner.result import Result
 from cleaner.retention import Stuck, stuck
 from cleaner.scope import Scope
-from cleaner.sweep import Order, Result, Sweep
+from cleaner.sweep import Order, Sweep
 
 
 class NoSuchGitRepo(Exception):

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Mapping
 
 from cleaner import __version__
+from cleaner.cli.demonstration import demo
 from cleaner.cli.wiring import Stop, cluster_of, observed_by, order_of
 from cleaner.cluster import ClusterError, Denied, Misconfigured
 from cleaner.explain import NoSuchGitRepo, explain, find_gitrepo
@@ -12,9 +13,10 @@ from cleaner.kube import Connection
 from cleaner.logs import Log
 from cleaner.report import Heading, write_document, write_explanation, write_result
 from cleaner.report.progress import ProgressBar
+from cleaner.result import Result, exit_code
 from cleaner.settings import Settings
 from cleaner.settings.load import BadSettings, load_settings
-from cleaner.sweep import Canary, Result, Sweep, exit_code
+from cleaner.sweep import Canary, Sweep
 
 Command = Callable[[Settings, Mapping[str, str]], int]
 
@@ -22,7 +24,7 @@ Command = Callable[[Settings, Mapping[str, str]], int]
 def dispatch(command: str, flags: Mapping[str, str]) -> int:
     """Load the settings and run a command; return its exit code (design: 2 settings, 3 refused, 4 unreachable)."""
     if command == "demo":
-        return _demo(flags)
+        return demo(flags)
     try:
         settings = load_settings({name: text for name, text in flags.items() if name != "gitrepo"}, os.environ)
         return {"sweep": _sweep, "explain": _explain}[command](settings, flags)
@@ -97,7 +99,3 @@ def _explain(settings: Settings, flags: Mapping[str, str]) -> int:
         write_explanation(sys.stdout, heading, result, gitrepo, clock.now())
     connection.close()
     return 0
-
-
-def _demo(flags: Mapping[str, str]) -> int:
-    raise NotImplementedError(flags)

@@ -9,8 +9,8 @@ from cleaner.cluster import Refusal
 from cleaner.model import Fleet, Owner
 from cleaner.report import wording
 from cleaner.report.heading import Heading
+from cleaner.result import Result, exit_code
 from cleaner.retention import Stuck, Verdict
-from cleaner.sweep import Result, exit_code
 
 SCHEMA = 1
 """Raised when a field goes away or changes its meaning; new fields may come at any time."""

@@ -8,8 +8,8 @@ from cleaner.model import GitRepo, Moment, Owner
 from cleaner.report import wording
 from cleaner.report.heading import Heading
 from cleaner.report.wording import printable
+from cleaner.result import Result, exit_code
 from cleaner.retention import Plan, Stuck, Verdict
-from cleaner.sweep import Result, exit_code
 
 LISTED = 100
 """Deletions listed one by one on a terminal; a file gets all of them."""

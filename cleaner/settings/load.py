@@ -203,12 +203,15 @@ def _nearest(name: str, known: list[str]) -> str:
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """YAML's safe part, in which a key must not stand twice."""
+    """YAML's safe part, in which a key must not stand twice and is a text: YAML would read `yes:` as true."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Refuse duplicate keys, of which YAML would keep the last in silence."""
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = sorted({str(key) for key in keys if keys.count(key) > 1})
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                key.tag = "tag:yaml.org,2002:str"
+        keys = [str(key.value) for key, _ in node.value]
+        twice = sorted({key for key in keys if keys.count(key) > 1})
         if twice:
             raise yaml.YAMLError(f"{', '.join(twice)} stands more than once")
         return super().construct_mapping(node, deep=deep)

@@ -3,6 +3,5 @@
 from cleaner.sweep.canary import Canary
 from cleaner.sweep.look import Looked, look
 from cleaner.sweep.passes import Order, Sweep
-from cleaner.sweep.result import Result, exit_code
 
-__all__ = ["Canary", "Looked", "Order", "Result", "Sweep", "exit_code", "look"]
+__all__ = ["Canary", "Looked", "Order", "Sweep", "look"]

@@ -6,6 +6,7 @@ from cleaner.cluster import Brake, Clock, Cluster, Refusal
 from cleaner.happened import Observer
 from cleaner.inventory import Inventory
 from cleaner.model import Fleet
+from cleaner.result import Result
 from cleaner.retention import Policy, Reason, Verdict
 from cleaner.scope import Scope
 from cleaner.sweep.acting import Acting
@@ -13,7 +14,6 @@ from cleaner.sweep.canary import Canary
 from cleaner.sweep.current import CurrentJobs
 from cleaner.sweep.judge import Judge
 from cleaner.sweep.look import Looked, look
-from cleaner.sweep.result import Result
 
 
 class Order(msgspec.Struct, frozen=True):

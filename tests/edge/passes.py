@@ -4,14 +4,15 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cleaner.cluster import Brake, Clock, Refusal
 from cleaner.happened import Happened
 from cleaner.kube import Connection, KubeCluster, Limits
+from cleaner.result import Result
 from cleaner.retention import Policy
 from cleaner.scope import Scope
-from cleaner.sweep import Canary, Order, Result, Sweep
+from cleaner.sweep import Canary, Order, Sweep
 
 FLEET = "v0.16.1"
 
@@ -45,7 +46,7 @@ class Passed(NamedTuple):
         return {d.doomed.job.name for d in self.result.deletions.values() if d.fate.value == fate}
 
 
-def cluster(kubeconfig: Path, timer: Clock | None = None, request_timeout: float = 20, **limits: object) -> KubeCluster:
+def cluster(kubeconfig: Path, timer: Clock | None = None, request_timeout: float = 20, **limits: Any) -> KubeCluster:
     """The port over a kubeconfig, unbounded unless told otherwise."""
     timer = timer or clock()
     given = {"delete_rate": 0.0, "fleet_version": FLEET, **limits}
@@ -67,7 +68,7 @@ def sweep(
     timer: Clock | None = None,
     max_deletions: int = 0,
     lookahead: int = 64,
-    **limits: object,
+    **limits: Any,
 ) -> Passed:
     """Look, decide, let the test change the world, act."""
     timer = timer or clock()

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from cleaner.cluster import Clock, Refusal
+from cleaner.result import exit_code
 from cleaner.retention import Current, Policy, Rule
-from cleaner.sweep import exit_code
 from tests.edge.passes import clock, sweep
 from tests.world import seed
 from tests.world.control_plane import ControlPlane

@@ -1,0 +1,61 @@
+# gitjob-cleaner: `make demo` shows it at work, `make test` sets up everything and passes all tests.
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all test-lowest check bench lock clean
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+help: ## list what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.venv/pyvenv.cfg:
+	@test -n "$(PYTHON)" || { echo "no Python 3.11 or newer found: set PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+# The project is installed in place, so that the command is there and a change needs no new installation.
+.venv/demo: .venv/pyvenv.cfg requirements/runtime.txt requirements/build.txt pyproject.toml
+	$(PIP) --require-hashes -r requirements/runtime.txt -r requirements/build.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/test: .venv/demo requirements/test.txt
+	$(PIP) --require-hashes -r requirements/test.txt
+	@touch $@
+
+demo: .venv/demo ## watch it clean an embedded sandbox (FOR=30s ends by itself)
+	@$(BIN)/gitjob-cleaner demo $(if $(FOR),--for $(FOR))
+
+check: .venv/test ## format, lint, types and floors
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/lint-imports
+
+test: check ## set up everything and run all tests (the first run builds kube-apiserver and etcd)
+	$(BIN)/python -m tests.world.binaries
+	$(BIN)/python -m pytest $(PYTEST)
+
+test-lowest: ## the core and the doors with the oldest versions of our libraries that we allow
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements/lowest.txt
+	.venv-lowest/bin/python -m pytest $(PYTEST) tests/core tests/edge/test_delete_contract.py tests/edge/test_cluster.py
+
+test-all: test test-lowest bench ## all of it
+
+bench: .venv/test ## measure against a bare read and the client's typed list (JOBS=20000 DELETIONS=4000)
+	$(BIN)/python -m benchmarks.sweep $(if $(JOBS),--jobs $(JOBS)) $(if $(DELETIONS),--deletions $(DELETIONS))
+
+UV_COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--no-header --python-version 3.11 --quiet
+lock: .venv/test ## write the hashed requirements anew (needs uv, which it installs)
+	$(PIP) uv
+	$(UV_COMPILE) --upgrade --extra test -o requirements/test.txt >/dev/null
+	$(UV_COMPILE) --constraint requirements/test.txt -o requirements/runtime.txt >/dev/null
+	echo "editables hatchling" | tr ' ' '\n' | $(BIN)/uv pip compile - --universal --generate-hashes --no-header --quiet \
+		--no-emit-index-url --no-emit-find-links --python-version 3.11 --constraint requirements/test.txt -o requirements/build.txt >/dev/null
+	$(UV_COMPILE) --upgrade --extra test --resolution lowest-direct -o requirements/lowest.txt >/dev/null
+
+clean: ## remove what was made here; the Kubernetes binaries stay in their cache
+	rm -rf .venv .venv-lowest .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage build dist
