@@ -4,7 +4,7 @@ The rules once more, slow and obvious: from raw API objects and the design's tab
 Whoever changes the rules changes both, and says so.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -47,7 +47,7 @@ class Case:
         self,
         job: Object,
         gitrepo: Object | None,
-        jobs: list[Object],
+        jobs: Sequence[Object],
         namespace: Object,
         settings: Mapping[str, Any],
         fleet_version: tuple[int, ...] | None,
@@ -164,7 +164,7 @@ TABLE: tuple[tuple[str, Callable[[Case], bool]], ...] = (
 def verdict(
     job: Object,
     gitrepo: Object | None,
-    jobs: list[Object],
+    jobs: Sequence[Object],
     namespace: Object,
     settings: Mapping[str, Any],
     fleet_version: tuple[int, ...] | None,
@@ -182,7 +182,7 @@ def verdict(
 
 def doomed(
     gitrepo: Object | None,
-    jobs: list[Object],
+    jobs: Sequence[Object],
     namespace: Object,
     settings: Mapping[str, Any],
     fleet_version: tuple[int, ...] | None,

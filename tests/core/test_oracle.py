@@ -43,7 +43,7 @@ def test_random_worlds_reach_every_reason() -> None:
     """Agreement means something only where each reason comes up."""
     seen: Counter[str] = Counter()
 
-    @settings(max_examples=1500, deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=500, deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
     @given(worlds(), st.just(None))
     def collect(world: World, _: None) -> None:
         seen.update(_by_oracle(world).values())
