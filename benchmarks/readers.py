@@ -33,7 +33,7 @@ def ours(kubeconfig: str) -> Callable[[], int]:
 
 def bare(kubeconfig: str) -> Callable[[], int]:
     """The same pages through urllib3 alone: bodies are read, and nothing of them is understood but the continue token."""
-    pool, host, headers = _pool(kubeconfig)
+    pool, host, headers = connect(kubeconfig)
 
     def read() -> int:
         token, size = "", 0
@@ -67,11 +67,13 @@ def typed(kubeconfig: str) -> Callable[[], int]:
     return read
 
 
-def _pool(kubeconfig: str) -> tuple[Any, str, dict[str, str]]:
+def connect(kubeconfig: str, connections: int = 1) -> tuple[Any, str, dict[str, str]]:
+    """The client's own connection pool, the server, and the headers that let us in."""
     from kubernetes import client, config
 
     configuration = client.Configuration()
     config.load_kube_config(kubeconfig, client_configuration=configuration)
+    configuration.connection_pool_maxsize = connections
     api = client.ApiClient(configuration)
     token = configuration.get_api_key_with_prefix("BearerToken")
     return api.rest_client.pool_manager, configuration.host, {"authorization": token, "accept": "application/json"}

@@ -112,7 +112,8 @@ class Connection:
         """Read the body within the time limit: a server that sends a byte a second must not hold us for ever."""
         body = bytearray()
         try:
-            for chunk in response.stream(_CHUNK):
+            # As it comes: `stream` and `read` gather a whole chunk first, and look at no clock before they have it.
+            while chunk := response.read1(_CHUNK):
                 body += chunk
                 if self._clock.monotonic() > deadline:
                     raise Unreachable("the answer was still coming in when its time was up")

@@ -43,14 +43,14 @@ def in_parallel(tasks: Iterable[T], work: Callable[[T], R], failed: Callable[[T,
     """
     Do each task in one of `size` threads; yield the results in the order in which they finish.
 
-    Tasks are pulled in the caller's thread and only as workers become free, so that whoever makes them may look at the results
-    that came before. `failed` makes a result of an error that `work` did not expect.
+    Tasks are pulled in the caller's thread, one ahead for each worker and no more, so that whoever makes them may look at the
+    results that came before. `failed` makes a result of an error that `work` did not expect.
     """
     crew: _Crew[T, R] = _Crew(work, failed, size)
     source, waiting, more = iter(tasks), 0, True
     try:
         while more or waiting:
-            while more and waiting < size:
+            while more and waiting < 2 * size:
                 task = next(source, None)
                 if task is None:
                     more = False

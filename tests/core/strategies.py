@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
+from cleaner.fleet import job_name
 from tests.core.worlds import COMMIT, DAY, HOUR, OLD, REPO, UID, Raw, conditions, gitrepo, job, namespace, ours, stamp
 
 OTHER = "f00dbabe"
@@ -22,50 +23,50 @@ class World(NamedTuple):
 
 def _rarely(values: st.SearchStrategy[Any], default: Any = None, share: int = 5) -> st.SearchStrategy[Any]:
     """Draw the default mostly, so that a later rule gets its turn."""
-    return st.integers(1, share).flatmap(lambda drawn: values if drawn == share else st.just(default))
+    mostly = default if isinstance(default, st.SearchStrategy) else st.just(default)
+    return st.integers(1, share).flatmap(lambda drawn: values if drawn == share else mostly)
 
 
-AGES = st.one_of(
-    st.sampled_from([base + more for base in (0, 300, 600, HOUR, 72 * HOUR, 720 * HOUR) for more in (-1, 0, 1)]),
-    st.sampled_from([-31, -30, -29, -600]),
-    st.integers(-100, 2000 * HOUR),
+EDGES = [base + more for base in (300, 600, HOUR, 72 * HOUR, 720 * HOUR) for more in (-1, 0, 1)]
+AGES = _rarely(
+    st.sampled_from([-601, -600, -31, -30, -29, -1, 0, 1]),
+    st.one_of(st.sampled_from(EDGES), st.integers(0, 2000 * HOUR)),
+    9,
 )
 PROTECT = st.sampled_from(
-    [
-        "true",
-        "false",
-        "2026-11-22",
-        "2026-11-23",
-        "2026-12-24",
-        stamp(0),
-        stamp(1),
-        stamp(-1),
-        stamp(-HOUR),
-        "2027-01-01T00:00:00",
-    ]
+    ["true", "false", "false", "2026-11-22", "2026-11-23", "2026-12-24", stamp(0), stamp(1), stamp(-1), stamp(-HOUR)]
 )
-WISHED_AGE = st.sampled_from(["0", "1s", "10m", "1h", "72h", "100d", "1h30m", "soon", "-1h"])
-WISHED_KEEP = st.sampled_from(["0", "1", "2", "3", "99", " 2 ", "-1", "many"])
-ANNOTATIONS = st.fixed_dictionaries(
+AGE, KEEP = st.sampled_from(["0", "1s", "10m", "1h", "72h", "100d", "1h30m"]), st.sampled_from(["0", "1", "2", "3", "99", " 2 "])
+READABLE = st.fixed_dictionaries(
     {},
     optional={
         "protect": PROTECT,
         "pause": PROTECT,
-        "failed-age": WISHED_AGE,
-        "succeeded-age": WISHED_AGE,
-        "failed-keep": WISHED_KEEP,
-        "succeeded-keep": WISHED_KEEP,
-        "unheard-of": st.just("1"),
+        "failed-age": AGE,
+        "succeeded-age": AGE,
+        "failed-keep": KEEP,
+        "succeeded-keep": KEEP,
     },
 )
+UNREADABLE = st.sampled_from(
+    [
+        {"unheard-of": "1"},
+        {"protect": "2027-01-01T00:00:00"},
+        {"pause": "for a while", "protect": "true"},
+        {"failed-age": "soon"},
+        {"succeeded-age": "-1h"},
+        {"failed-keep": "-1"},
+        {"succeeded-keep": "many"},
+    ]
+)
+ANNOTATIONS = _rarely(READABLE.flatmap(lambda read: _rarely(UNREADABLE, read, 12)), share=4)
 SETTINGS = st.fixed_dictionaries(
-    {},
+    {"current": st.sampled_from(["all", "all", "succeeded", "keep"])},
     optional={
         "succeeded_keep": st.integers(0, 3),
         "succeeded_age": st.sampled_from([0.0, 600.0, 2.0 * HOUR]),
         "failed_keep": st.integers(0, 3),
         "failed_age": st.sampled_from([0.0, 600.0, 72.0 * HOUR]),
-        "current": st.sampled_from(["succeeded", "all"]),
         "settle": st.sampled_from([0.0, 300.0, float(HOUR)]),
         "clock_bound": st.sampled_from([1.0, 30.0, 600.0]),
         "wake": st.booleans(),
@@ -75,7 +76,7 @@ SETTINGS = st.fixed_dictionaries(
         "annotated_keep_max": st.integers(1, 3),
     },
 )
-VERSIONS = st.sampled_from([None, (0, 9, 18), (0, 10, 2), (0, 10, 3), (0, 10, 4), (0, 11, 0), (0, 14, 10), (0, 16, 1)])
+VERSIONS = st.sampled_from([(0, 16, 1), (0, 10, 4), (0, 14, 10), (0, 11, 0), (0, 10, 3), (0, 10, 2), (0, 9, 18), None])
 
 
 @st.composite
@@ -84,16 +85,16 @@ def raw_jobs(draw: st.DrawFn, name: str, commit: str, owner_uid: str = UID) -> R
     ago = draw(AGES)
     made = job(
         name,
-        draw(st.sampled_from(["failed", "failed", "succeeded", "succeeded", None])),
+        draw(st.sampled_from(["failed"] * 4 + ["succeeded"] * 4 + [None])),
         ago=ago,
         commit=commit,
         owner_uid=owner_uid,
         created_ago=draw(st.sampled_from([ago + 60, 60.0])),
-        annotations=draw(_rarely(ANNOTATIONS)),
+        annotations=draw(ANNOTATIONS),
         labels=draw(_rarely(st.just({}))),
     )
-    made["metadata"] |= draw(_rarely(st.sampled_from([{"deletionTimestamp": stamp(5)}, {"finalizers": ["a/b"]}]), {}))
-    made["status"] |= draw(_rarely(_odd_status(made), {}))
+    made["metadata"] |= draw(_rarely(st.sampled_from([{"deletionTimestamp": stamp(5)}, {"finalizers": ["a/b"]}]), {}, 9))
+    made["status"] |= draw(_rarely(_odd_status(made), {}, 9))
     return made
 
 
@@ -114,14 +115,14 @@ def _odd_status(made: Raw) -> st.SearchStrategy[Raw]:
 @st.composite
 def raw_gitrepos(draw: st.DrawFn) -> Raw:
     """Draw a GitRepo."""
-    made = gitrepo(draw(_rarely(ANNOTATIONS)))
+    made = gitrepo(draw(ANNOTATIONS))
     made["spec"] |= draw(
         _rarely(
             st.fixed_dictionaries(
                 {},
                 optional={
                     "disablePolling": st.booleans(),
-                    "pollingInterval": st.sampled_from(["0s", "1s", "15s", "1h", "1h30m", "often"]),
+                    "pollingInterval": _rarely(st.just("often"), "15s", 9) | st.sampled_from(["0s", "1s", "1h", "1h30m"]),
                     "forceSyncGeneration": st.integers(0, 2),
                 },
             ),
@@ -134,7 +135,7 @@ def raw_gitrepos(draw: st.DrawFn) -> Raw:
             st.fixed_dictionaries(
                 {},
                 optional={
-                    "commit": st.sampled_from(["", OTHER]),
+                    "commit": st.sampled_from([OTHER, COMMIT, OTHER, ""]),
                     "pollingCommit": st.sampled_from(["", COMMIT, OTHER]),
                     "observedGeneration": st.integers(0, 2),
                     "updateGeneration": st.integers(0, 2),
@@ -150,19 +151,38 @@ def raw_gitrepos(draw: st.DrawFn) -> Raw:
 
 
 @st.composite
-def worlds(draw: st.DrawFn, settings: st.SearchStrategy[dict[str, Any]] = SETTINGS) -> World:
-    """Draw a GitRepo, up to seven Jobs of it, its Namespace, settings and a Fleet."""
-    from cleaner.fleet import job_name
+def calm_gitrepos(draw: st.DrawFn) -> Raw:
+    """Draw a GitRepo in which little stands in the way of a deletion, so that the last rules get their turn."""
+    return gitrepo(
+        status_lastPollingTriggered=draw(st.sampled_from([stamp(5), stamp(45), stamp(46), stamp(DAY), None])),
+        status_updateGeneration=draw(st.sampled_from([0, 0, 0, 1])),
+        status_pollingCommit=draw(st.sampled_from([None, OTHER])),
+        spec_disablePolling=draw(st.sampled_from([False, False, False, True])),
+    )
 
-    named = dict.fromkeys(NAMES, OLD) | {job_name("shop", REPO, commit): commit for commit in (COMMIT, OTHER)}
-    chosen = draw(st.lists(st.sampled_from(sorted(named)), unique=True, max_size=7))
+
+CURRENT = {job_name("shop", REPO, commit): commit for commit in (COMMIT, OTHER)}
+
+
+@st.composite
+def raw_job_lists(draw: st.DrawFn) -> list[Raw]:
+    """Draw up to seven Jobs of one GitRepo, those of its two newest commits often among them."""
+    named = {**CURRENT, **dict.fromkeys(NAMES, OLD)}
+    chosen = draw(st.lists(st.sampled_from(list(named)), unique=True, min_size=1, max_size=7))
     # Now and then a commit stands under another one's name: five digits of a hash are few.
-    jobs = [draw(raw_jobs(name, draw(_rarely(st.sampled_from([COMMIT, OTHER, ""]), named[name], 10)))) for name in chosen]
-    lives = draw(_rarely(st.just(False), True, 15))
+    return [draw(raw_jobs(name, draw(_rarely(st.sampled_from([COMMIT, OTHER, ""]), named[name], 10)))) for name in chosen]
+
+
+@st.composite
+def worlds(draw: st.DrawFn, settings: st.SearchStrategy[dict[str, Any]] = SETTINGS) -> World:
+    """Draw a GitRepo, Jobs of it, its Namespace, settings and a Fleet."""
+    calm = draw(st.booleans())
+    lives = calm or draw(_rarely(st.just(False), True, 9))
+    dead = st.sampled_from([None, gitrepo(uid="another")])
     return World(
-        jobs=jobs,
-        gitrepo=draw(raw_gitrepos()) if lives else draw(st.sampled_from([None, gitrepo(uid="another")])),
-        namespace=namespace(draw(_rarely(ANNOTATIONS))),
+        jobs=draw(raw_job_lists()),
+        gitrepo=draw((calm_gitrepos() if calm else raw_gitrepos()) if lives else dead),
+        namespace=namespace(None if calm else draw(ANNOTATIONS)),
         settings=draw(settings),
         version=draw(VERSIONS),
     )

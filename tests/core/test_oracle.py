@@ -19,7 +19,7 @@ def _by_oracle(world: World) -> dict[str, str]:
     }
 
 
-@settings(max_examples=2500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=2200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(worlds())
 @example(World([job(ago=72 * HOUR)], gitrepo(), namespace(), {"failed_keep": 0}, FIXED))
 @example(World([current_job(ago=72 * HOUR)], gitrepo(), namespace(), {"current": "all"}, FIXED))
@@ -30,7 +30,7 @@ def test_planner_and_oracle_give_the_same_reason_for_every_job(world: World) -> 
     assert _by_oracle(world) == reasons(planned)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(worlds())
 def test_what_the_oracle_dooms_is_what_the_planner_dooms(world: World) -> None:
     planned = judge(world.jobs, world.gitrepo, world.namespace, world.settings, world.version, AT)
@@ -43,7 +43,7 @@ def test_random_worlds_reach_every_reason() -> None:
     """Agreement means something only where each reason comes up."""
     seen: Counter[str] = Counter()
 
-    @settings(max_examples=500, deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=600, deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
     @given(worlds(), st.just(None))
     def collect(world: World, _: None) -> None:
         seen.update(_by_oracle(world).values())

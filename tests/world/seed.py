@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 from urllib.parse import urlencode
 
 from tests.world.control_plane import ControlPlane
@@ -27,6 +27,13 @@ FORCE_SYNC = "fleet.cattle.io/force-sync-generation"
 
 Outcome = Literal["succeeded", "failed", "running"]
 Json = dict[str, Any]
+
+
+class Api(Protocol):
+    """Whatever can be asked like a Kubernetes API: the control plane, or a stand-in for it."""
+
+    def request(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """Ask; the status and the JSON of the answer."""
 
 
 class Made(NamedTuple):
@@ -129,7 +136,7 @@ def ago(**duration: float) -> datetime:
     return datetime.now(UTC) - timedelta(**duration)
 
 
-def namespace(control_plane: ControlPlane, name: str | None = None) -> str:
+def namespace(control_plane: Api, name: str | None = None) -> str:
     """Make a Namespace, by default one with a fresh name, and answer its name.
 
     A test takes one of its own: nothing in this world finishes the deletion of a Namespace.
@@ -141,7 +148,7 @@ def namespace(control_plane: ControlPlane, name: str | None = None) -> str:
     return chosen
 
 
-def put(control_plane: ControlPlane, objects: Iterable[Made], threads: int = 16) -> list[Json]:
+def put(control_plane: Api, objects: Iterable[Made], threads: int = 16) -> list[Json]:
     """Create the objects through the API as Fleet and the Job controller do; answer them, in order, as they are then.
 
     GitRepos come first; a Job's owner gets the uid that its GitRepo was given. Namespaces are made if they are missing.
@@ -170,7 +177,7 @@ def bulk(control_plane: ControlPlane, jobs: Iterable[Made], threads: int = 4) ->
         return sum(pool.map(lambda _: _write_all(control_plane, remaining), range(threads)))
 
 
-def _create(control_plane: ControlPlane, wanted: Made, uids: Mapping[str, str]) -> Json:
+def _create(control_plane: Api, wanted: Made, uids: Mapping[str, str]) -> Json:
     collection = _collection(wanted.object)
     by_fleet, by_kubernetes = _managers(wanted.object)
     status, made = control_plane.request("POST", f"{collection}?{by_fleet}", _as_input(wanted.object, uids))
