@@ -8,8 +8,8 @@ from pathlib import Path
 
 from cleaner.cli.wiring import Stop, cluster_of, observed_by, order_of
 from cleaner.demo.sandbox import Sandbox
-from cleaner.demo.show import Files, sweep_on, write_files
-from cleaner.demo.stand_in import FleetStandIn
+from cleaner.demo.show import COMMIT_EVERY, Files, sweep_on, write_files
+from cleaner.demo.stand_in import FleetStandIn, Pace
 from cleaner.durations import parse_duration
 from cleaner.logs import Log
 from cleaner.report.live import LiveTable
@@ -39,11 +39,15 @@ def demo(flags: Mapping[str, str]) -> int:
     except OSError as error:
         sys.stderr.write(f"gitjob-cleaner: --port: {port} cannot be used: {error.strerror}\n")
         return 2
-    with tempfile.TemporaryDirectory(prefix="gitjob-cleaner-demo-") as folder, sandbox, FleetStandIn(sandbox.url):
+    with tempfile.TemporaryDirectory(prefix="gitjob-cleaner-demo-") as folder, sandbox, _fleet(sandbox):
         timer = _end_after(flags.get("duration"), stop)
         _run(write_files(Path(folder), sandbox), sandbox.url, stop)
         timer.cancel()
     return 0
+
+
+def _fleet(sandbox: Sandbox) -> FleetStandIn:
+    return FleetStandIn(sandbox.url, pace=Pace(commit_every=COMMIT_EVERY))
 
 
 def _end_after(duration: str | None, stop: Stop) -> threading.Timer:

@@ -1,6 +1,8 @@
 """The demo itself: sweep after sweep over the sandbox, through the same client and rules as on any cluster."""
 
 import json
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -13,14 +15,15 @@ from cleaner.result import Result
 from cleaner.sweep import Canary, Order, Sweep
 
 SWEEP_EVERY: Seconds = 2.0
+COMMIT_EVERY: Seconds = 1.5
 
 SETTINGS = """\
 # The demo's policy: seconds where a real cluster has hours.
-succeeded_age: 10s
-succeeded_keep: 1
+succeeded_age: 8s
+succeeded_keep: 0
 failed_age: 20s
-failed_keep: 2
-settle: 3s
+failed_keep: 1
+settle: 4s
 # Its server is one program on this machine: no need to be gentle with it.
 delete_rate: 0
 """
@@ -33,8 +36,12 @@ class Files(NamedTuple):
     settings: Path
 
     def exports(self) -> list[str]:
-        """The lines to paste there."""
-        return [f"export KUBECONFIG={self.kubeconfig}", f"export GITJOB_CLEANER_CONFIG={self.settings}"]
+        """Lines to paste there; the command's own folder too, where a shell would not find it."""
+        lines = [f"export KUBECONFIG={self.kubeconfig}", f"export GITJOB_CLEANER_CONFIG={self.settings}"]
+        folder = Path(sys.executable).parent
+        if shutil.which("gitjob-cleaner") is None and (folder / "gitjob-cleaner").exists():
+            lines.append(f'export PATH="{folder}:$PATH"')
+        return lines
 
 
 def write_files(folder: Path, sandbox: Sandbox) -> Files:

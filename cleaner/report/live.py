@@ -1,6 +1,7 @@
 """The demo's table: what is kept, why and until when, redrawn after every sweep; plain lines where nobody watches."""
 
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
@@ -16,6 +17,9 @@ from cleaner.retention import Verdict
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+
+_REMEMBERED = 5
 
 
 class Tally(msgspec.Struct):
@@ -51,6 +55,7 @@ class LiveTable:
 
     def __init__(self, out: TextIO) -> None:
         self.tally = Tally()
+        self._gone: deque[Verdict] = deque(maxlen=_REMEMBERED)
         self._out = out
         self._live: Any = None
         if out.isatty():
@@ -71,8 +76,9 @@ class LiveTable:
     def show(self, result: Result, now: Moment) -> None:
         """Show what a sweep came to."""
         gone = self.tally.add(result)
+        self._gone.extend(gone)
         if self._live is not None:
-            self._live.update(self._drawn(result, gone, now), refresh=True)
+            self._live.update(self._drawn(result, now), refresh=True)
             return
         for verdict in gone:
             job = verdict.job
@@ -81,13 +87,13 @@ class LiveTable:
         self._out.write(f"sweep {self.tally.sweeps}: {len(gone)} deleted; kept: {kept}\n")
         self._out.flush()
 
-    def _drawn(self, result: Result, gone: list[Verdict], now: Moment) -> Any:
+    def _drawn(self, result: Result, now: Moment) -> Any:
         from rich.console import Group
         from rich.text import Text
 
         rows = max(4, self._live.console.size.height - len(result.plans) - 6)
         headline = Text(f"{self.tally.summary()}; Ctrl-C ends the demo", style="bold")
-        return Group(headline, self._gitrepos(result, now), _jobs(result, gone, now, rows))
+        return Group(headline, self._gitrepos(result, now), _jobs(result, reversed(self._gone), now, rows))
 
     def _gitrepos(self, result: Result, now: Moment) -> "Table":
         table = _table("GITREPO", "JOBS", "DELETED SO FAR", "KEPT BECAUSE", "NEXT TO GO")
@@ -100,12 +106,12 @@ class LiveTable:
         return table
 
 
-def _jobs(result: Result, gone: list[Verdict], now: Moment, rows: int) -> "Table":
-    """List what has just gone, and the kept Jobs that finished last."""
+def _jobs(result: Result, gone: Iterable[Verdict], now: Moment, rows: int) -> "Table":
+    """List what went last, and the kept Jobs that finished last."""
     table = _table("JOB", "OUTCOME", "FINISHED", "VERDICT", "WHY", "UNTIL")
     kept = [verdict for verdict in result.verdicts() if not verdict.deletes]
     kept.sort(key=lambda verdict: verdict.job.finished or now, reverse=True)
-    for verdict in (gone + kept)[:rows]:
+    for verdict in [*gone, *kept][:rows]:
         job, until = verdict.job, verdict.until
         table.add_row(
             printable(f"{job.namespace}/{job.name}"),

@@ -100,7 +100,8 @@ def summary(result: Result) -> str:
     if result.backlog:
         parts.append(f"{result.backlog} left for the next pass")
     parts.append(f"{kept} kept")
-    parts.append(f"{result.foreign} Jobs of others not looked at")
+    if result.foreign:
+        parts.append(f"{result.foreign} Jobs that are no GitRepo's")
     return f"{', '.join(parts)} (exit code {exit_code(result)})"
 
 
