@@ -89,7 +89,8 @@ def cluster_of(settings: Settings, mode: str, clock: Clock) -> tuple[Connection,
 
     """
     agent = f"gitjob-cleaner/{__version__} ({mode})"
-    connection = Connection(settings.kubeconfig, settings.context, agent, settings.request_timeout, clock)
+    source = (settings.kubeconfig, settings.context)
+    connection = Connection(source, agent, settings.request_timeout, clock, settings.delete_workers + 4)
     return connection, KubeCluster(connection, _limits(settings), clock)
 
 

@@ -44,7 +44,6 @@ class KubeCluster:
         self._reads = Reads(connection, clock)
         self._deletions = Deletions(connection, Throttle(limits.delete_rate, clock), clock, dry_run=limits.dry_run)
         self._pause = Pause(lambda: read_pause(self._reads, limits.own_namespace, limits.lease), clock)
-        connection.widen(limits.delete_workers + 4)
 
     def gitrepos(self, namespace: str) -> Iterator[Page[GitRepo]]:
         """List GitRepos."""

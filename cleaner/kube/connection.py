@@ -38,32 +38,27 @@ class _Status(msgspec.Struct):
 
 class Connection:
     """
-    The official client's connection pool and credentials.
+    The official client's connection pool and credentials; `source` is a kubeconfig and a context, each may be empty.
 
     A 401 loads the configuration afresh, once for each request; nothing else is ever repeated here.
     """
 
-    def __init__(self, kubeconfig: str, context: str, user_agent: str, timeout: Seconds, clock: Clock) -> None:
-        self._source = (kubeconfig, context)
+    def __init__(self, source: tuple[str, str], user_agent: str, timeout: Seconds, clock: Clock, connections: int = 16) -> None:
+        self._source = source
         self._headers = {"Accept": "application/json", "User-Agent": user_agent}
         self._timeout = timeout
         self._clock = clock
         self._lock = threading.Lock()
         self._date = ""
-        self.pool_size = 16
+        self._connections = connections
         self.skew: Seconds | None = None
         self.requests = 0
         self._client, self.where = self._load()
 
     def _load(self) -> tuple[Any, Where]:
         configuration, where = load_configuration(*self._source)
-        configuration.connection_pool_maxsize = self.pool_size
+        configuration.connection_pool_maxsize = self._connections
         return client.ApiClient(configuration), where
-
-    def widen(self, connections: int) -> None:
-        """Keep at least so many connections open between requests."""
-        self.pool_size = max(self.pool_size, connections)
-        self._client, self.where = self._load()
 
     def send(
         self,

@@ -1,6 +1,6 @@
 """Act: feed the doomed to the cluster, oldest first, each only while its GitRepo was read a moment ago."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -14,6 +14,9 @@ from cleaner.sweep.judge import Judge
 
 FRESH = 5.0
 """Seconds for which a GET of a GitRepo and its Namespace lets their Jobs be deleted."""
+
+LATE = 3
+"""Times that a GitRepo, read alone, may come too late to be fresh before its Jobs are left."""
 
 
 class Acting:
@@ -30,6 +33,7 @@ class Acting:
         self._doomed: dict[str, Verdict] = {}
         self._fresh_until: dict[Owner, Seconds] = {}
         self._lost: set[str] = set()
+        self._late: Counter[Owner] = Counter()
         self._in_flight = 0
         self._allowed: float = 0
 
@@ -77,6 +81,17 @@ class Acting:
         owners = dict.fromkeys(job.owner for job in ahead if job.uid in self._doomed and self._freshness(job.owner) <= now)
         for read in self._cluster.reread(owners):
             self._take_in(read)
+        first = ahead[0]
+        if first.uid in self._doomed and self._freshness(first.owner) <= self._clock.monotonic():
+            self._came_late(first.owner, alone=len(owners) == 1)
+
+    def _came_late(self, owner: Owner, *, alone: bool) -> None:
+        """Read fewer GitRepos at a time on a slow line; leave one that even so is stale again as soon as it is read."""
+        self._late[owner] += alone
+        if not alone:
+            self.lookahead = max(1, min(self.lookahead, len(self._pending)) // 2)
+        elif self._late[owner] == LATE:
+            self._unread(owner, ClusterError(f"reading it takes longer than the {FRESH:.0f}s for which it counts as fresh"))
 
     def _take_in(self, read: Reread) -> None:
         if read.error is not None:

@@ -129,7 +129,7 @@ def test_what_has_a_jobs_name_now_is_found(server: Server, place: str) -> None:
     here, gone = listed(port.jobs(place))
     end(port, gone)
 
-    found = dict((job.name, now) for job, now in port.find([here, gone]))
+    found = {job.name: now for job, now in port.find([here, gone])}
 
     assert (found[here.name], found[gone.name]) == (here, None)
 

@@ -4,16 +4,15 @@ import threading
 
 import pytest
 
-from cleaner.cluster import Clock, Refusal
+from cleaner.cluster import Refusal
 from cleaner.result import exit_code
 from tests.edge.faults import FORBIDDEN, Ahead, always, hurried, is_delete, refusal, stock
-from tests.edge.passes import Passed, cluster, never, sweep
+from tests.edge.passes import Passed, sweep
 from tests.edge.roles import allow
 from tests.edge.servers import GITREPOS, JOBS, names_of
 from tests.world import seed
 from tests.world.control_plane import ControlPlane
 from tests.world.proxy import Answer, Fault, LoseAnswer, Proxy, Request, ResetBefore
-from tests.world.wire import Wire
 
 
 @pytest.fixture
@@ -147,7 +146,7 @@ def test_what_is_counted_lies_within_what_the_server_did(control_plane: ControlP
     assert living(control_plane, namespace) == {names[60]}
 
 
-def test_a_server_that_dies_in_mid_sweep_costs_only_time(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_server_that_dies_in_mid_sweep_costs_only_time() -> None:
     """It is killed after twenty deletions; the pass ends and says so. Started again, the next pass does the rest."""
     with ControlPlane(audit=True) as control_plane:
         control_plane.with_crd()
@@ -175,19 +174,18 @@ def test_a_server_that_dies_in_mid_sweep_costs_only_time(tmp_path_factory: pytes
         assert (again.of("deleted"), living(control_plane, namespace)) == (left - {names[80]}, {names[80]})
 
 
-def test_many_gitrepos_on_a_slow_line_are_all_swept(control_plane: ControlPlane, namespace: str) -> None:
+def test_many_gitrepos_of_a_slow_server_are_all_swept(control_plane: ControlPlane, namespace: str) -> None:
     """Reading all of them again takes longer than what was read stays fresh: then fewer must be read at a time."""
     for n in range(24):
         stock(control_plane, namespace, 2, f"app-{n}")
+    time = Ahead()
 
-    with Wire(control_plane.port) as wire:
-        kubeconfig = control_plane.kubeconfig(server=wire.url)
-        port_is_slow = 0.25
+    def rule(request: Request) -> None:
+        if request.path.startswith(f"{GITREPOS.format(namespace)}/"):
+            time.push(0.4)
 
-        def slow_down() -> None:
-            wire.latency = port_is_slow
-
-        passed = sweep(kubeconfig, namespace, between=slow_down, delete_workers=2)
+    with Proxy(control_plane, rule) as proxy:
+        passed = sweep(control_plane.kubeconfig(server=proxy.url), namespace, timer=time.clock())
 
     assert passed.fates() == {"deleted": 24}
 
@@ -215,11 +213,3 @@ def test_the_server_sees_who_asks(control_plane: ControlPlane, namespace: str) -
         sweep(control_plane.kubeconfig(server=proxy.url), namespace)
 
     assert {seen.request.headers["User-Agent"] for seen in proxy.seen} == {"gitjob-cleaner/test"}
-
-
-def test_an_unexpected_clock_is_no_reason_to_go_on(control_plane: ControlPlane, namespace: str) -> None:
-    """An answer without a date leaves the clock unknown: nothing is deleted."""
-    port = cluster(control_plane.kubeconfig(), Clock(lambda: 0.0, lambda: 0.0, lambda _: None))
-
-    assert (port.skew(), never()) == (None, None)
-    assert namespace
