@@ -26,6 +26,8 @@ def find_gitrepo(cluster: Cluster, scope: Scope, text: str) -> GitRepo:
 
     """
     namespace, slash, name = text.rpartition("/")
+    if not name or (slash and not namespace):
+        raise NoSuchGitRepo(f"{text!r} is not [NAMESPACE/]GITREPO")
     found = [_read(cluster, namespace, name)] if slash else list(_search(cluster, scope, name))
     living = [gitrepo for gitrepo in found if gitrepo is not None]
     if len(living) > 1:

@@ -1,6 +1,7 @@
 """What each command does, in terms of the rooms below."""
 
 import os
+import select
 import sys
 from collections.abc import Callable, Mapping
 
@@ -51,7 +52,7 @@ def _sweep(settings: Settings, _flags: Mapping[str, str]) -> int:
         sweep = Sweep(cluster, order_of(settings), clock, observed_by([log, bar], log.observer_failed), stop)
         sweep.look()
         doomed = sweep.decide()
-        if doomed and _may_delete(settings, connection, len(doomed), bar):
+        if doomed and _may_delete(settings, connection, len(doomed), bar, stop):
             sweep.act(doomed, Canary())
         elif doomed:
             stop.pull("the question was not answered with yes")
@@ -62,7 +63,7 @@ def _sweep(settings: Settings, _flags: Mapping[str, str]) -> int:
     return exit_code(result)
 
 
-def _may_delete(settings: Settings, connection: Connection, count: int, bar: ProgressBar) -> bool:
+def _may_delete(settings: Settings, connection: Connection, count: int, bar: ProgressBar, stop: Stop) -> bool:
     """Ask once, where somebody is there to answer."""
     if settings.dry_run or settings.yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return True
@@ -70,9 +71,17 @@ def _may_delete(settings: Settings, connection: Connection, count: int, bar: Pro
     where = connection.where
     sys.stderr.write(f"Delete {count} Jobs in context {where.context} ({where.server})? [y/N] ")
     sys.stderr.flush()
-    answer = sys.stdin.readline().strip().lower()
+    yes = _answered_yes(stop)
     bar.resume()
-    return answer in ("y", "yes")
+    return yes
+
+
+def _answered_yes(stop: Stop) -> bool:
+    """Wait for the answer, or for a signal: a read alone would go on after one, and Ctrl-C would seem to do nothing."""
+    while stop() is None:
+        if select.select([sys.stdin], [], [], 0.1)[0]:
+            return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return False
 
 
 def _write(settings: Settings, heading: Heading, result: Result) -> None:

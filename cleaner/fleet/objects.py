@@ -38,7 +38,7 @@ def job(read: wire.Job, shared: Shared) -> model.Job | None:
         outcome=outcome,
         finished=finished,
         generations=_generations(metadata.labels, shared),
-        annotations=_ours(annotations) if len(annotations) > 1 else (),
+        annotations=_ours(annotations),
         marks=_marks(metadata),
         problem=problem,
     )

@@ -52,7 +52,8 @@ _NAMESPACES, _NAMESPACE = _decoders(wire.Namespace)
 _NAMED = msgspec.json.Decoder(_Named)
 _RAW = msgspec.json.Decoder(wire.Listed[msgspec.Raw])
 
-_Rescue = Callable[[Body | msgspec.Raw, str], Any]
+_BAD = (msgspec.DecodeError, UnicodeDecodeError, OverflowError)
+"""What one object that is not what it should be may raise: a wrong type, bytes that are no text, a time beyond the calendar."""
 
 
 def job_page(body: Body, shared: Shared) -> Page[model.Job]:
@@ -116,7 +117,7 @@ def _single(
 ) -> Fact:
     try:
         return understand(decoder.decode(body))
-    except msgspec.ValidationError as error:
+    except _BAD as error:
         return rescue(body, str(error))
 
 
@@ -131,7 +132,7 @@ def _page(
         listed = whole.decode(body)
         read = [understand(item) for item in listed.items or ()]
         bad: list[Unreadable] = []
-    except (msgspec.ValidationError, UnicodeDecodeError, OverflowError):
+    except _BAD:
         # Something on this page is not what it should be: take the page apart, so that it costs only that object.
         listed = _RAW.decode(body)
         read, bad = _one_by_one(listed.items or [], single, understand, rescue)
@@ -150,10 +151,10 @@ def _one_by_one(
     for item in items:
         try:
             read.append(understand(single.decode(item)))
-        except (msgspec.ValidationError, UnicodeDecodeError, OverflowError) as error:
+        except _BAD as error:
             try:
                 read.append(rescue(item, str(error)))
-            except (msgspec.ValidationError, UnicodeDecodeError, OverflowError):
+            except _BAD:
                 bad.append(_unreadable(item, str(error)))
     return read, bad
 
@@ -183,7 +184,7 @@ def _known_metadata(item: Body | msgspec.Raw) -> dict[str, str]:
 
 def _unreadable(item: msgspec.Raw, problem: str) -> Unreadable:
     """Name what can still be named: a nameless object is told with question marks rather than left out."""
-    found = msgspec.json.decode(bytes(item), strict=False)
+    found = msgspec.json.decode(bytes(item).decode(errors="replace"))
     metadata = found.get("metadata") if isinstance(found, dict) else None
     known = metadata if isinstance(metadata, dict) else {}
     return Unreadable(str(known.get("namespace", "?"))[:63], str(known.get("name", "?"))[:253], problem[:300])

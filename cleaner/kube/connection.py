@@ -17,6 +17,7 @@ from cleaner.fleet import Body
 from cleaner.kube.configuration import Where, load_configuration
 
 _CHUNK = 1 << 16
+_CREDENTIALS_KEPT: Seconds = 1.0
 
 
 class Answer(NamedTuple):
@@ -50,6 +51,7 @@ class Connection:
         self._clock = clock
         self._lock = threading.Lock()
         self._date = ""
+        self._kept: tuple[Any, Seconds, dict[str, str]] = (None, 0.0, {})
         self._connections = connections
         self.skew: Seconds | None = None
         self.requests = 0
@@ -88,10 +90,9 @@ class Connection:
                 self._client, self.where = self._load()
 
     def _once(self, api: Any, method: str, path: str, query: Any, body: object, timeout: Seconds) -> Answer:
-        headers = dict(self._headers)
+        headers = self._credentials(api) | self._headers
         if body is not None:
             headers["Content-Type"] = "application/json"
-        api.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
         url = api.configuration.host + path + ("?" + urlencode(query, quote_via=quote) if query else "")
         deadline = self._clock.monotonic() + timeout
         self.requests += 1
@@ -102,6 +103,24 @@ class Connection:
             raise NotSent(describe(error)) from error
         except (HTTPError, OSError) as error:
             raise Unreachable(describe(error)) from error
+        except client.ApiException as error:
+            # The client wraps an error of TLS in this, with no status.
+            raise Unreachable(describe(error.__context__ or error)) from error
+
+    def _credentials(self, api: Any) -> dict[str, str]:
+        """
+        Ask the client for its credentials, which it may read or make anew, at most once a second.
+
+        Asking costs it a walk through the environment each time, a fifth of what a whole request costs us.
+        """
+        now = self._clock.monotonic()
+        kept_for, until, headers = self._kept
+        if kept_for is not api or now >= until:
+            with self._lock:
+                headers = {}
+                api.update_params_for_auth(headers, [], ["BearerToken"], "", "GET", None)
+                self._kept = (api, now + _CREDENTIALS_KEPT, headers)
+        return headers
 
     def _read(self, response: urllib3.BaseHTTPResponse, deadline: Seconds) -> bytearray:
         """Read the body within the time limit: a server that sends a byte a second must not hold us for ever."""
@@ -141,7 +160,7 @@ def _retry_after(text: str | None) -> Seconds | None:
     return float(text) if text and text.isascii() and text.isdigit() and len(text) < 6 else None
 
 
-def describe(error: Exception) -> str:
+def describe(error: BaseException) -> str:
     """Tell a connection's error in one line: the innermost cause says most, and no URL with its query is repeated."""
     cause: BaseException = error
     while (inner := getattr(cause, "reason", None) or cause.__cause__ or cause.__context__) and isinstance(inner, BaseException):

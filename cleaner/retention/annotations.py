@@ -2,13 +2,14 @@
 
 import math
 import re
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import NamedTuple
 
 from cleaner.durations import Seconds, format_duration, parse_duration
 from cleaner.model import ANNOTATION_PREFIX, Annotations, Moment, Outcome
 from cleaner.retention.policy import Bounds, Policy, Rule
 
+_DAY = 86400.0
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _COUNT = re.compile(r"\d{1,6}")
 _AGES = {"succeeded-age": Outcome.SUCCEEDED, "failed-age": Outcome.FAILED}
@@ -59,7 +60,7 @@ def _protection(text: str) -> Moment | None:
     try:
         if _DATE.fullmatch(text):
             # A day that is named is a day that counts: protection ends with it.
-            return datetime.combine(date.fromisoformat(text) + timedelta(days=1), time(), UTC).timestamp()
+            return datetime.combine(date.fromisoformat(text), time(), UTC).timestamp() + _DAY
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is not None:
             return moment.timestamp()

@@ -183,7 +183,8 @@ class _Sources:
             return {}
         known = [field.name for field in fields_of()]
         self.faults += [f"{self.path}: {key}: unknown; {_nearest(str(key), known)}" for key in found if key not in known]
-        return {key: value for key, value in found.items() if key in known}
+        self.faults += [f"{self.path}: {key}: it has no value" for key, value in found.items() if key in known and value is None]
+        return {key: value for key, value in found.items() if key in known and value is not None}
 
     def line(self, fault: Any) -> str:
         """One line for one fault that pydantic found."""

@@ -25,7 +25,7 @@ def old(letter: str, ago: float = HOUR, **more: Any) -> Raw:
     [
         pytest.param([old("a", 4000), old("b", 3000), old("c", 5000)], ["a", "b"], id="latest-finish-first"),
         pytest.param(
-            [old("a", created_ago=9000), old("b", created_ago=7000), old("c", created_ago=8000)], ["b", "c"], id="then-creation"
+            [old("a", created_ago=7000), old("b", created_ago=8000), old("c", created_ago=9000)], ["a", "b"], id="then-creation"
         ),
         pytest.param([old("c"), old("a"), old("b")], ["c", "b"], id="then-name"),
         pytest.param(

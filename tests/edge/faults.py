@@ -5,10 +5,11 @@ import time
 from typing import Any
 
 from cleaner.cluster import Clock
+from tests.edge.passes import Passed, sweep
 from tests.edge.servers import JOBS
 from tests.world import seed
 from tests.world.control_plane import ControlPlane
-from tests.world.proxy import Answer, Fault, Request, Rule
+from tests.world.proxy import Answer, Fault, Proxy, Request, Rule
 
 
 def hurried() -> Clock:
@@ -68,3 +69,9 @@ def refusal(code: int, reason: str, message: str = "") -> Answer:
 
 FORBIDDEN = refusal(403, "Forbidden")
 EXPIRED = refusal(410, "Expired", "The provided continue parameter is too old")
+
+
+def through(control_plane: ControlPlane, namespace: str, rule: Rule, **limits: Any) -> tuple[Passed, Proxy]:
+    """A pass through a proxy with a rule."""
+    with Proxy(control_plane, rule) as proxy:
+        return sweep(control_plane.kubeconfig(server=proxy.url), namespace, timer=hurried(), **limits), proxy

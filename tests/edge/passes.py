@@ -52,7 +52,7 @@ def cluster(kubeconfig: Path, timer: Clock | None = None, request_timeout: float
     given = {"delete_rate": 0.0, "fleet_version": FLEET, **limits}
     return KubeCluster(
         Connection((str(kubeconfig), ""), "gitjob-cleaner/test", request_timeout, timer),
-        Limits(**given),  # type: ignore[arg-type]
+        Limits(**given),
         timer,
     )
 

@@ -3,30 +3,23 @@
 import json
 import socketserver
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cleaner.cluster import Unreachable
 from cleaner.kube import Connection
 from cleaner.result import exit_code
-from tests.edge.faults import EXPIRED, always, first, hurried, is_delete, jobs_list, refusal, stock
+from tests.edge.faults import EXPIRED, always, first, is_delete, jobs_list, refusal, stock, through
 from tests.edge.passes import Passed, clock, sweep
 from tests.edge.servers import GITREPOS, JOBS, names_of
 from tests.world import seed
 from tests.world.control_plane import ControlPlane
-from tests.world.proxy import Answer, Fault, HalfBody, Proxy, Request, ResetBefore, Rewrite, Rule
+from tests.world.proxy import Answer, Fault, HalfBody, Proxy, Request, ResetBefore, Rewrite
 from tests.world.wire import Silence, Wire
 
 HTML = Answer(200, b"<html>Please log in</html>", {"Content-Type": "text/html"})
-
-
-def through(control_plane: ControlPlane, namespace: str, rule: Rule, **limits: Any) -> tuple[Passed, Proxy]:
-    """A pass through a proxy with a rule."""
-    with Proxy(control_plane, rule) as proxy:
-        return sweep(control_plane.kubeconfig(server=proxy.url), namespace, timer=hurried(), **limits), proxy
 
 
 def nothing_happened(control_plane: ControlPlane, namespace: str, names: list[str], passed: Passed, proxy: Proxy) -> bool:
@@ -86,79 +79,6 @@ def test_where_one_namespace_expires_twice_the_others_are_swept(
 
     assert passed.of("deleted") == set(names[:2])
     assert ([r.namespace for r in passed.result.refused], exit_code(passed.result)) == ([long_list[0]], 1)
-
-
-def put_in(*path: str, value: Any) -> Callable[[Any], None]:
-    """A change that writes nonsense at a place of a Job."""
-
-    def change(job: Any) -> None:
-        for key in path[:-1]:
-            job = job[key]
-        job[path[-1]] = value
-
-    return change
-
-
-def bad_condition(job: Any) -> None:
-    """A finish that is no time."""
-    job["status"]["conditions"][-1]["lastTransitionTime"] = "last Tuesday"
-
-
-MALFORMED = [
-    pytest.param(bad_condition, id="a finish that is no time"),
-    pytest.param(put_in("status", value=5), id="a status that is a number"),
-    pytest.param(put_in("status", "conditions", value="Failed"), id="conditions that are a text"),
-    pytest.param(put_in("spec", "activeDeadlineSeconds", value="soon"), id="a deadline that is a text"),
-    pytest.param(put_in("metadata", "creationTimestamp", value="yesterday"), id="a creation that is no time"),
-    pytest.param(put_in("metadata", "annotations", value=["commit"]), id="annotations that are a list"),
-    pytest.param(put_in("metadata", "ownerReferences", value="shop"), id="owners that are a text"),
-    pytest.param(put_in("metadata", "uid", value=None), id="no uid"),
-    pytest.param(put_in("metadata", value=None), id="no metadata"),
-    pytest.param(put_in("metadata", "finalizers", value={"a": 1}), id="finalizers that are a map"),
-]
-
-
-def malformed(namespace: str, name: str, change: Callable[[Any], None]) -> Rule:
-    """One Job of the list is nonsense."""
-
-    def rewrite(body: bytes) -> bytes:
-        read = json.loads(body)
-        change(next(item for item in read["items"] if item["metadata"]["name"] == name))
-        return json.dumps(read).encode()
-
-    return lambda request: Rewrite(rewrite) if jobs_list(request, namespace) else None
-
-
-@pytest.fixture(scope="module")
-def page_of_500(control_plane: ControlPlane) -> tuple[str, list[str]]:
-    """A Namespace whose Jobs fill one page; nobody deletes them."""
-    namespace = seed.namespace(control_plane)
-    return namespace, stock(control_plane, namespace, 500)
-
-
-@pytest.mark.parametrize("change", MALFORMED)
-def test_one_malformed_job_of_500_costs_itself_alone(
-    control_plane: ControlPlane, page_of_500: tuple[str, list[str]], change: Callable[[Any], None]
-) -> None:
-    namespace, names = page_of_500
-
-    passed, proxy = through(control_plane, namespace, malformed(namespace, names[7], change), dry_run=True)
-
-    judged = [verdict.reason.value for verdict in passed.result.verdicts()]
-    assert len([s for s in proxy.seen if jobs_list(s.request, namespace)]) == 1
-    assert len([reason for reason in judged if reason != "unreadable"]) == 499
-    assert judged.count("unreadable") + len(passed.result.unreadable) == 1
-    assert passed.of("would-delete") == set(names[:-1]) - {names[7]}
-
-
-def test_beside_a_malformed_job_the_others_really_go(control_plane: ControlPlane, namespace: str) -> None:
-    names = stock(control_plane, namespace, 500)
-
-    passed, _ = through(control_plane, namespace, malformed(namespace, names[7], bad_condition))
-
-    assert passed.reasons()[names[7]] == "unreadable"
-    assert names_of(control_plane, JOBS.format(namespace)) == {names[7], names[-1]}
-    assert exit_code(passed.result) == 0
 
 
 @pytest.mark.parametrize("collection", [JOBS, GITREPOS])
@@ -236,7 +156,7 @@ def test_gitrepos_that_may_not_be_listed_cost_no_job(control_plane: ControlPlane
 
 def test_a_silent_server_is_given_up(control_plane: ControlPlane) -> None:
     with Wire(control_plane.port) as wire:
-        connection = Connection(str(control_plane.kubeconfig(server=wire.url)), "", "gitjob-cleaner/test", 1.0, clock())
+        connection = Connection((str(control_plane.kubeconfig(server=wire.url)), ""), "gitjob-cleaner/test", 1.0, clock())
         assert connection.send("GET", "/version").status == 200
         wire.fault(Silence())
 
@@ -277,7 +197,7 @@ def trickling(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_server_that_trickles_is_cut_by_the_time_limit(trickling: Path) -> None:
-    connection = Connection(str(trickling), "", "gitjob-cleaner/test", 1.5, clock())
+    connection = Connection((str(trickling), ""), "gitjob-cleaner/test", 1.5, clock())
 
     with pytest.raises(Unreachable, match="time was up"):
         connection.send("GET", "/version", timeout=1.5)

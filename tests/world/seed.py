@@ -177,6 +177,12 @@ def bulk(control_plane: ControlPlane, jobs: Iterable[Made], threads: int = 4) ->
         return sum(pool.map(lambda _: _write_all(control_plane, remaining), range(threads)))
 
 
+def place(control_plane: ControlPlane, gitrepo: Made) -> None:
+    """Write a GitRepo straight into etcd: with the uid, the generation, the times and the status that it has."""
+    where = gitrepo.object["metadata"]
+    _store(control_plane, f"/registry/fleet.cattle.io/gitrepos/{where['namespace']}/{where['name']}", gitrepo)
+
+
 def _create(control_plane: Api, wanted: Made, uids: Mapping[str, str]) -> Json:
     collection = _collection(wanted.object)
     by_fleet, by_kubernetes = _managers(wanted.object)
@@ -234,7 +240,10 @@ def _write_all(control_plane: ControlPlane, remaining: "_Shared") -> int:
 
 def _write(control_plane: ControlPlane, made: Made) -> None:
     where = made.object["metadata"]
-    key = f"/registry/jobs/{where['namespace']}/{where['name']}"
+    _store(control_plane, f"/registry/jobs/{where['namespace']}/{where['name']}", made)
+
+
+def _store(control_plane: ControlPlane, key: str, made: Made) -> None:
     body = json.dumps({"key": _base64(key.encode()), "value": _base64(_stored(made))}).encode()
     status, answer = control_plane.etcd.request("POST", "/v3/kv/put", body)
     if status != 200:

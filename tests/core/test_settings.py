@@ -1,0 +1,172 @@
+"""The settings: where they come from, which source wins, and the exact line for everything that is wrong."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cleaner.durations import format_duration
+from cleaner.settings import Settings, describe_default, fields_of
+from cleaner.settings.load import BadSettings, load_settings
+
+FILE = "GITJOB_CLEANER_CONFIG"
+Write = Callable[[str], str]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write a settings file and return its path."""
+
+    def writing(text: str) -> str:
+        (tmp_path / "settings.yaml").write_text(text, encoding="utf-8")
+        return str(tmp_path / "settings.yaml")
+
+    return writing
+
+
+def refused(flags: dict[str, str], environment: dict[str, str] | None = None) -> list[str]:
+    """Lines of a refusal."""
+    with pytest.raises(BadSettings) as bad:
+        load_settings(flags, environment or {})
+    return bad.value.lines
+
+
+def test_without_any_source_all_have_their_defaults() -> None:
+    assert load_settings({}, {"HOME": "/root", "PATH": "/bin"}) == Settings()
+
+
+def test_the_defaults_are_those_of_the_design() -> None:
+    defaults = dataclasses.asdict(Settings())
+    expected = {
+        "succeeded_keep": 0,
+        "succeeded_age": 600.0,
+        "failed_keep": 1,
+        "failed_age": 259200.0,
+        "current": "keep",
+        "settle": 300.0,
+        "namespaces": (),
+        "exclude_namespaces": (),
+        "selector": "",
+        "instance": "",
+        "max_deletions": 0,
+        "delete_rate": 50.0,
+        "delete_workers": 8,
+        "clock_bound": 30.0,
+        "fleet_version": "",
+        "fleet_namespace": "cattle-fleet-system",
+        "wake": False,
+    }
+
+    assert expected == {name: defaults[name] for name in expected}
+
+
+@pytest.mark.parametrize(
+    ("flags", "environment", "file", "expected"),
+    [
+        pytest.param({}, {}, "", 72, id="default"),
+        pytest.param({}, {}, "failed_age: 1h", 1, id="file-over-default"),
+        pytest.param({}, {"GITJOB_CLEANER_FAILED_AGE": "2h"}, "failed_age: 1h", 2, id="environment-over-file"),
+        pytest.param({"failed_age": "3h"}, {"GITJOB_CLEANER_FAILED_AGE": "2h"}, "failed_age: 1h", 3, id="flag-over-all"),
+        pytest.param({"failed_age": "3h"}, {}, "failed_age: 1h", 3, id="flag-over-file"),
+        pytest.param({"settle": "9m"}, {"GITJOB_CLEANER_SETTLE": "8m"}, "failed_age: 1h", 1, id="each-setting-by-itself"),
+    ],
+)
+def test_the_nearest_source_wins(
+    write: Write, flags: dict[str, str], environment: dict[str, str], file: str, expected: int
+) -> None:
+    assert load_settings({**flags, "config": write(file)}, environment).failed_age == expected * 3600
+
+
+def test_the_file_may_be_named_by_the_environment_and_the_flag_wins(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "other.yaml").write_text("failed_keep: 7", encoding="utf-8")
+    path = write("failed_keep: 5")
+
+    assert load_settings({}, {FILE: path}).failed_keep == 5
+    assert load_settings({"config": str(tmp_path / "other.yaml")}, {FILE: path}).failed_keep == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        pytest.param("namespaces", "a,b", ("a", "b"), id="list"),
+        pytest.param("namespaces", " a , b ,", ("a", "b"), id="list-with-blanks"),
+        pytest.param("namespaces", "", (), id="empty-list"),
+        pytest.param("exclude_namespaces", "team-*,shop-[ab]", ("team-*", "shop-[ab]"), id="patterns"),
+        pytest.param("selector", " env in (a,b),!x ", "env in (a,b),!x", id="selector"),
+        pytest.param("failed_age", "1h30m", 5400.0, id="duration"),
+        pytest.param("failed_age", "0", 0.0, id="zero"),
+        pytest.param("failed_keep", " 3 ", 3, id="count"),
+        pytest.param("annotated_keep_min", "0", 0, id="count-that-may-be-unset"),
+        pytest.param("annotated_age_min", "1h", 3600.0, id="duration-that-may-be-unset"),
+        pytest.param("delete_rate", "0.5", 0.5, id="rate"),
+        pytest.param("wake", "TRUE", True, id="truth"),
+        pytest.param("dry_run", "false", False, id="untruth"),
+        pytest.param("current", "succeeded", "succeeded", id="one-of"),
+        pytest.param("output", "json", "json", id="output"),
+        pytest.param("log_level", "debug", "debug", id="log-level"),
+        pytest.param("fleet_version", "v0.10.4", "v0.10.4", id="version"),
+        pytest.param("fleet_namespace", "fleet-system", "fleet-system", id="name"),
+        pytest.param("instance", "", "", id="empty-name"),
+        pytest.param("context", "kind-dev", "kind-dev", id="text"),
+    ],
+)
+def test_a_text_is_read_the_same_as_flag_and_from_the_environment(name: str, text: str, expected: object) -> None:
+    by_flag = getattr(load_settings({name: text}, {}), name)
+
+    assert expected == by_flag
+    assert by_flag == getattr(load_settings({}, {f"GITJOB_CLEANER_{name.upper()}": text}), name)
+    assert type(by_flag) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "expected"),
+    [
+        pytest.param("namespaces: [a, b]", "namespaces", ("a", "b"), id="list"),
+        pytest.param("namespaces: a, b", "namespaces", ("a", "b"), id="text"),
+        pytest.param("exclude_namespaces:\n- team-*\n- x", "exclude_namespaces", ("team-*", "x"), id="patterns"),
+        pytest.param("failed_keep: 3", "failed_keep", 3, id="number"),
+        pytest.param("failed_keep: '3'", "failed_keep", 3, id="number-in-quotes"),
+        pytest.param("failed_age: 0", "failed_age", 0.0, id="zero"),
+        pytest.param("wake: true", "wake", True, id="truth"),
+        pytest.param("wake: 'false'", "wake", False, id="untruth-in-quotes"),
+        pytest.param("delete_rate: 2.5", "delete_rate", 2.5, id="rate"),
+        pytest.param("fleet_version: 0.11", "fleet_version", "0.11", id="version-that-yaml-takes-for-a-number"),
+        pytest.param("", "failed_keep", 1, id="empty-file"),
+        pytest.param("# nothing\n", "failed_keep", 1, id="only-a-comment"),
+        pytest.param("failed_keep: &k 4\nsucceeded_keep: *k", "succeeded_keep", 4, id="alias"),
+    ],
+)
+def test_a_file_may_say_it_in_the_ways_of_yaml(write: Write, text: str, name: str, expected: object) -> None:
+    assert expected == getattr(load_settings({"config": write(text)}, {}), name)
+
+
+@pytest.mark.parametrize("field", [pytest.param(field, id=field.name) for field in fields_of()])
+def test_every_setting_is_documented_and_its_default_can_be_written(field: "dataclasses.Field[Any]") -> None:
+    assert field.metadata["kind"]
+    assert field.metadata["meaning"]
+    assert field.metadata["meaning"] == field.metadata["meaning"].strip().rstrip(".")
+    written = describe_default(field)
+    again = Settings() if written == "unset" else load_settings({field.name: written}, {})
+    assert getattr(again, field.name) == field.default
+
+
+def test_a_default_is_described_as_an_operator_writes_it() -> None:
+    described = {field.name: describe_default(field) for field in fields_of()}
+
+    assert (described["failed_age"], described["succeeded_age"], described["settle"]) == (format_duration(259200), "10m", "5m")
+    assert (described["wake"], described["delete_rate"], described["failed_keep"]) == ("false", "50", "1")
+    assert (described["namespaces"], described["selector"], described["annotated_age_min"]) == ("unset", "unset", "unset")
+
+
+def test_everything_that_is_wrong_is_told_at_once(write: Write) -> None:
+    path = write("failed_agee: 1h\nsettle: soon")
+
+    assert refused({"config": path, "failed_keep": "-1"}, {"GITJOB_CLEANER_WAKE": "perhaps", "GITJOB_CLEANER_WAKEE": "1"}) == [
+        "GITJOB_CLEANER_WAKEE: unknown; did you mean GITJOB_CLEANER_WAKE?",
+        f"{path}: failed_agee: unknown; did you mean failed_age?",
+        "--failed-keep: '-1' is not a count, 0 or more",
+        f"{path}: settle: 'soon' is not a duration like 72h, 10m or 1h30m",
+        "GITJOB_CLEANER_WAKE: 'perhaps' is not true or false",
+    ]
