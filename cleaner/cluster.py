@@ -57,11 +57,13 @@ class Doomed(msgspec.Struct, frozen=True):
     """
     A Job to be deleted, if its GitRepo and Namespace were read recently enough: before `fresh_until` on the monotonic clock.
 
-    `lost` says that an earlier request was sent and its answer never came: a 404 then proves nothing.
+    `attempts` counts the requests sent for it so far; `lost` says that the answer to one of them never came: a 404 then proves
+    nothing.
     """
 
     job: Job
     fresh_until: Seconds
+    attempts: int = 0
     lost: bool = False
 
 
@@ -77,11 +79,11 @@ class Fate(enum.Enum):
     FAILED = "failed"
     DENIED = "denied"
     REFUSED = "refused"
-    STALE = "stale"
+    AGAIN = "again"
 
 
 class Deletion(msgspec.Struct, frozen=True):
-    """One deletion as it went: `stale` means that its GitRepo must be read again first."""
+    """One attempt as it went: `again` means that it is to be repeated, once its GitRepo has been read again."""
 
     doomed: Doomed
     fate: Fate
@@ -95,6 +97,20 @@ class Reread(NamedTuple):
     gitrepo: GitRepo | None
     namespace: Namespace | None
     read_at: Seconds
+    error: ClusterError | None = None
+
+
+class Sighting(NamedTuple):
+    """
+    What has the name of a Job now.
+
+    `uid` is empty where nothing has it; `found` is None, too, where something has it that no GitRepo controls.
+    """
+
+    job: Job
+    uid: str = ""
+    deleting: bool = False
+    found: Job | None = None
     error: ClusterError | None = None
 
 
@@ -124,10 +140,10 @@ class Deletions(Protocol):
         """GET GitRepos and their Namespaces, several at a time, in the order in which they come back."""
 
     def delete(self, doomed: Iterable[Doomed], brake: Brake) -> Iterator[Deletion]:
-        """Delete by the whole delete contract; `doomed` is pulled from as workers become free, in the caller's thread."""
+        """Try each once, by the whole delete contract; `doomed` is pulled from at the allowed rate, in the caller's thread."""
 
-    def find(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Job | ClusterError | None]]:
-        """GET what now has the names of some Jobs: a Job of a GitRepo, None, or the error."""
+    def find(self, jobs: Iterable[Job]) -> Iterator[Sighting]:
+        """GET what now has the names of some Jobs."""
 
 
 class Gauges(Protocol):

@@ -6,6 +6,7 @@ Seconds = float
 
 _UNITS: dict[str, float] = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _PART = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(ns|us|µs|ms|s|m|h|d)")
+_LONGEST_TEXT = 64
 _LONGEST = 100 * 365 * 86400.0
 
 
@@ -20,6 +21,8 @@ def parse_duration(text: str) -> Seconds:
     parts = _PART.findall(text)
     if text == "0":
         return 0.0
+    if len(text) > _LONGEST_TEXT:
+        raise ValueError(f"{text[:20]!r}... is too long for a duration like 72h, 10m or 1h30m")
     if text.startswith("-"):
         raise ValueError(f"{text!r:.60} is negative; a duration is 0 or more, like 72h, 10m or 1h30m")
     if not parts or "".join(number + unit for number, unit in parts) != text:

@@ -53,11 +53,8 @@ class Inventory:
         """What is known of a Namespace; one that nobody has seen cannot be understood, so its Jobs are kept."""
         return self.namespaces.get(name) or Namespace(name, problem="its Namespace has not been seen")
 
-    def adopt(self, owner: Owner, gitrepo: GitRepo | None, namespace: Namespace) -> bool:
-        """Take in a fresh reading of one GitRepo and its Namespace; whether the planner could tell the difference."""
-        group = self.groups[owner]
-        if gitrepo is not None and gitrepo.uid != owner.uid:
-            gitrepo = None
-        same = group.gitrepo == gitrepo and self.namespaces.get(namespace.name) == namespace
-        group.gitrepo, self.namespaces[namespace.name] = gitrepo, namespace
-        return not same
+    def adopt(self, owner: Owner, gitrepo: GitRepo | None, namespace: Namespace) -> None:
+        """Take in a fresh reading of what has the name of a GitRepo, and of its Namespace."""
+        lives = gitrepo is not None and gitrepo.uid == owner.uid
+        self.groups[owner].gitrepo = gitrepo if lives else None
+        self.namespaces[namespace.name] = namespace

@@ -10,7 +10,7 @@ from cleaner.happened import NamespaceRefused, Unreadable
 from cleaner.model import Fleet, GitRepo, Job, Moment, Owner
 from cleaner.retention import Plan, Stuck, Verdict
 
-_BAD = frozenset({Fate.FAILED, Fate.DENIED})
+_BAD = frozenset({Fate.FAILED, Fate.DENIED, Fate.UNCONFIRMED})
 
 
 class Result(msgspec.Struct):
@@ -52,16 +52,18 @@ class Result(msgspec.Struct):
 
     @property
     def failures(self) -> int:
-        """Count the deletions that did not work, beside those that a brake or a change prevented."""
+        """Count the deletions that did not work, or of which we do not know, beside those that a brake or a change prevented."""
         return sum(deletion.fate in _BAD for deletion in self.deletions.values())
 
 
 def exit_code(result: Result) -> int:
     """Tell the process's exit code: the first that holds of 4, 3, 5, 1 and 0 (2 is for settings). A stop is no failure."""
-    if result.brake is not None and result.brake.brake == "stop":
+    stopped = result.brake is not None and result.brake.brake == "stop"
+    if not result.parts and stopped:
         return 0
     if not result.parts and result.refused:
         return 3 if all(refused.denied for refused in result.refused) else 4
-    if result.tripped or result.brake is not None:
+    if result.tripped or (result.brake is not None and not stopped):
         return 5
-    return 1 if result.failures or result.refused or result.backlog else 0
+    left = result.refused or result.backlog
+    return 1 if result.failures or (left and not stopped) else 0

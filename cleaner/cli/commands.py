@@ -1,5 +1,6 @@
 """What each command does, in terms of the rooms below."""
 
+import io
 import os
 import select
 import sys
@@ -14,6 +15,7 @@ from cleaner.kube import Connection
 from cleaner.logs import Log
 from cleaner.report import Heading, write_document, write_explanation, write_result
 from cleaner.report.progress import ProgressBar
+from cleaner.report.wording import printable
 from cleaner.result import Result, exit_code
 from cleaner.settings import Settings
 from cleaner.settings.load import BadSettings, load_settings
@@ -39,7 +41,7 @@ def dispatch(command: str, flags: Mapping[str, str]) -> int:
 
 def _said(text: str, code: int) -> int:
     for line in text.splitlines():
-        sys.stderr.write(f"gitjob-cleaner: {line}\n")
+        sys.stderr.write(f"gitjob-cleaner: {printable(line, 1000)}\n")
     return code
 
 
@@ -86,9 +88,22 @@ def _answered_yes(stop: Stop) -> bool:
 
 def _write(settings: Settings, heading: Heading, result: Result) -> None:
     if settings.output == "json":
-        write_document(sys.stdout.buffer, heading, result)
+        _written(lambda: write_document(sys.stdout.buffer, heading, result))
     else:
-        write_result(sys.stdout, heading, result)
+        _written(lambda: write_result(sys.stdout, heading, result))
+
+
+def _written(write: Callable[[], None]) -> None:
+    """Write to standard output: that nobody reads it to its end, or that the disk is full, changes nothing that was done."""
+    try:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")
+        write()
+        sys.stdout.flush()
+    except OSError as error:
+        _said(f"the report could not be written: {error.strerror}", 0)
+        # What is still buffered would raise once more at the interpreter's end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _heading(settings: Settings, command: str, connection: Connection) -> Heading:
@@ -103,8 +118,8 @@ def _explain(settings: Settings, flags: Mapping[str, str]) -> int:
     result = explain(cluster, cluster, order, clock, gitrepo)
     heading = _heading(settings, "explain", connection)
     if settings.output == "json":
-        write_document(sys.stdout.buffer, heading, result)
+        _write(settings, heading, result)
     else:
-        write_explanation(sys.stdout, heading, result, gitrepo, clock.now())
+        _written(lambda: write_explanation(sys.stdout, heading, result, gitrepo, clock.now()))
     connection.close()
     return 0

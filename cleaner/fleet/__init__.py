@@ -9,10 +9,11 @@ from cleaner.fleet.pages import (
     job_page,
     namespace_page,
     read_gitrepo,
+    read_identity,
     read_job,
     read_namespace,
 )
-from cleaner.fleet.version import fleet_version, read_image_tag
+from cleaner.fleet.version import deployment_page, fleet_version, read_image_tag
 from cleaner.fleet.wire import Body
 
 __all__ = [
@@ -20,12 +21,14 @@ __all__ = [
     "Page",
     "Shared",
     "Unreadable",
+    "deployment_page",
     "fleet_version",
     "gitrepo_page",
     "job_name",
     "job_page",
     "namespace_page",
     "read_gitrepo",
+    "read_identity",
     "read_image_tag",
     "read_job",
     "read_namespace",

@@ -11,6 +11,9 @@ from cleaner.fleet.names import job_name
 DEFAULT_POLLING_INTERVAL = 15.0
 """Seconds; Fleet's `defaultPollingSyncInterval`, which also stands in for an interval of 0."""
 
+LONGEST = 200
+"""Characters of an annotation that are kept: whoever may write one must not be able to fill our memory with it."""
+
 Shared = dict[object, object]
 """Facts that many Jobs have in common, kept once."""
 
@@ -30,10 +33,13 @@ def job(read: wire.Job, shared: Shared) -> model.Job | None:
     if owner is None:
         return None
     annotations = metadata.annotations or {}
+    commit = annotations.get("commit", "")
     outcome, finished, problem = _finish(read)
+    if len(commit) > LONGEST:
+        commit, problem = commit[:LONGEST], f"its annotation commit has {len(commit)} characters"
     return model.Job(
         owner=_once(shared, owner),
-        identity=model.identity(metadata.name, metadata.uid, metadata.resourceVersion, annotations.get("commit", "")),
+        identity=model.identity(metadata.name, metadata.uid, metadata.resourceVersion, commit),
         created=metadata.creationTimestamp.timestamp(),
         outcome=outcome,
         finished=finished,
@@ -68,7 +74,11 @@ def _marks(metadata: wire.JobMetadata) -> int:
 
 def _ours(annotations: dict[str, str]) -> model.Annotations:
     prefix = model.ANNOTATION_PREFIX
-    return tuple(sorted((name.removeprefix(prefix), text) for name, text in annotations.items() if name.startswith(prefix)))
+    ours = (
+        (name.removeprefix(prefix)[:LONGEST], text[:LONGEST]) for name, text in annotations.items() if name.startswith(prefix)
+    )
+    # There are six names: where more than twenty are given, some of these twenty are unknown, and the object unreadable.
+    return tuple(sorted(ours)[:20])
 
 
 def _finish(read: wire.Job) -> tuple[model.Outcome | None, model.Moment | None, str]:

@@ -42,6 +42,17 @@ class _Named(msgspec.Struct):
     metadata: wire.JobMetadata
 
 
+class _Identity(msgspec.Struct):
+    name: str
+    namespace: str = ""
+    uid: str = ""
+    deletionTimestamp: str | None = None  # noqa: N815 - Kubernetes writes its fields so
+
+
+class _Identified(msgspec.Struct):
+    metadata: _Identity
+
+
 def _decoders(kind: Any) -> tuple[msgspec.json.Decoder[Any], msgspec.json.Decoder[Any]]:
     return msgspec.json.Decoder(wire.Listed[kind]), msgspec.json.Decoder(kind)
 
@@ -50,9 +61,10 @@ _JOBS, _JOB = _decoders(wire.Job)
 _GITREPOS, _GITREPO = _decoders(wire.GitRepo)
 _NAMESPACES, _NAMESPACE = _decoders(wire.Namespace)
 _NAMED = msgspec.json.Decoder(_Named)
+_IDENTIFIED = msgspec.json.Decoder(_Identified)
 _RAW = msgspec.json.Decoder(wire.Listed[msgspec.Raw])
 
-_BAD = (msgspec.DecodeError, UnicodeDecodeError, OverflowError)
+_BAD = (msgspec.DecodeError, UnicodeDecodeError, OverflowError, RecursionError)
 """What one object that is not what it should be may raise: a wrong type, bytes that are no text, a time beyond the calendar."""
 
 
@@ -97,6 +109,12 @@ def namespace_page(body: Body) -> Page[model.Namespace]:
 def read_job(body: Body) -> model.Job | None:
     """Facts of a single Job; None where no GitRepo controls it. Raises as `msgspec.json.decode` does."""
     return objects.job(_JOB.decode(body), {})
+
+
+def read_identity(body: Body) -> tuple[str, bool]:
+    """Uid of any single object, and whether it is being deleted. Raises where it has no uid."""
+    metadata = _IDENTIFIED.decode(body).metadata
+    return metadata.uid, metadata.deletionTimestamp is not None
 
 
 def read_gitrepo(body: Body) -> model.GitRepo:
@@ -168,23 +186,17 @@ def _rescue_namespace(item: Body | msgspec.Raw, problem: str) -> model.Namespace
     return model.Namespace(_known_metadata(item)["name"], problem=f"its Namespace: {problem}")
 
 
-class _Identity(msgspec.Struct):
-    name: str
-    namespace: str = ""
-    uid: str = ""
-
-
-class _Identified(msgspec.Struct):
-    metadata: _Identity
-
-
 def _known_metadata(item: Body | msgspec.Raw) -> dict[str, str]:
-    return msgspec.structs.asdict(msgspec.json.decode(item, type=_Identified).metadata)
+    metadata = _IDENTIFIED.decode(item).metadata
+    return {"namespace": metadata.namespace, "name": metadata.name, "uid": metadata.uid}
 
 
 def _unreadable(item: msgspec.Raw, problem: str) -> Unreadable:
     """Name what can still be named: a nameless object is told with question marks rather than left out."""
-    found = msgspec.json.decode(bytes(item).decode(errors="replace"))
+    try:
+        found = msgspec.json.decode(bytes(item).decode(errors="replace"))
+    except _BAD:
+        found = None
     metadata = found.get("metadata") if isinstance(found, dict) else None
     known = metadata if isinstance(metadata, dict) else {}
     return Unreadable(str(known.get("namespace", "?"))[:63], str(known.get("name", "?"))[:253], problem[:300])

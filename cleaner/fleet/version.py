@@ -6,9 +6,11 @@ import msgspec
 
 from cleaner import model
 from cleaner.fleet import wire
+from cleaner.fleet.pages import Page
 from cleaner.fleet.wire import Body
 
 _LISTED = msgspec.json.Decoder(wire.Listed[wire.Deployment])
+_METADATA = msgspec.json.Decoder(wire.Listed[msgspec.Raw])
 _TAG = re.compile(r"v?(\d{1,6})\.(\d{1,6})\.(\d{1,6})(?:-(.+))?")
 _FIXED = (0, 10, 4)
 
@@ -45,6 +47,18 @@ def fleet_version(bodies: list[Body], setting: str = "") -> model.Fleet:
             return model.Fleet(detail="the Deployments of Fleet's namespace cannot be read")
         tags += [tag for d in deployments if d.metadata.name.startswith("gitjob") for tag in _tags(d)]
     return lowest([*tags, setting] if setting else tags)
+
+
+def deployment_page(body: Body) -> Page[Body]:
+    """
+    Cut a list of Deployments into pages that `fleet_version` reads: the one fact of a page is the page.
+
+    Raises:
+        msgspec.DecodeError: the body is not a list of anything.
+
+    """
+    listed = _METADATA.decode(body).metadata
+    return Page([body], [], 0, listed.resourceVersion, listed.next)
 
 
 def lowest(tags: list[str]) -> model.Fleet:

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from cleaner import fleet
-from cleaner.cluster import Brake, Clock, ClusterError, Deletion, Doomed, Fate, Refusal, Reread
+from cleaner.cluster import Brake, Clock, ClusterError, Deletion, Doomed, Fate, Refusal, Reread, Sighting
 from cleaner.durations import Seconds
 from cleaner.fleet import Page, Shared
 from cleaner.kube.connection import Connection
 from cleaner.kube.deletions import Deletions, job_path, segment
 from cleaner.kube.parallel import in_parallel
 from cleaner.kube.pause import Pause, read_pause
-from cleaner.kube.reads import PAGE_SIZE, Reads
+from cleaner.kube.reads import Reads
 from cleaner.kube.throttle import Throttle
 from cleaner.model import Fleet, GitRepo, Job, Namespace, Owner
 
@@ -42,7 +42,8 @@ class KubeCluster:
         self._limits = limits
         self._clock = clock
         self._reads = Reads(connection, clock)
-        self._deletions = Deletions(connection, Throttle(limits.delete_rate, clock), clock, dry_run=limits.dry_run)
+        self._throttle = Throttle(limits.delete_rate, clock)
+        self._deletions = Deletions(connection, self._throttle, clock, dry_run=limits.dry_run)
         self._pause = Pause(lambda: read_pause(self._reads, limits.own_namespace, limits.lease), clock)
 
     def gitrepos(self, namespace: str) -> Iterator[Page[GitRepo]]:
@@ -55,7 +56,7 @@ class KubeCluster:
 
     def namespace(self, name: str) -> Namespace | None:
         """Read one Namespace."""
-        return self._reads.decoded(f"/api/v1/namespaces/{segment(name)}", None, fleet.read_namespace)
+        return self._reads.decoded(f"/api/v1/namespaces/{segment(name)}", fleet.read_namespace)
 
     def jobs(self, namespace: str) -> Iterator[Page[Job]]:
         """List Jobs; what they have in common is kept once for the whole list."""
@@ -67,11 +68,11 @@ class KubeCluster:
         """Tell the lowest Fleet over all `gitjob*` Deployments; the oldest where they cannot be seen and no setting says."""
         path = _list_path("/apis/apps/v1", self._limits.fleet_namespace, "deployments")
         try:
-            answer = self._reads.get(path, {"limit": str(PAGE_SIZE)})
+            bodies = [page.facts[0] for page in self._reads.pages(path, fleet.deployment_page)]
         except ClusterError as error:
             seen = fleet.fleet_version([], self._limits.fleet_version)
             return msgspec.structs.replace(seen, detail=f"Fleet's Deployments cannot be read: {error}")
-        return fleet.fleet_version([answer.body] if answer.status == 200 else [], self._limits.fleet_version)
+        return fleet.fleet_version(bodies, self._limits.fleet_version)
 
     def reread(self, owners: Iterable[Owner]) -> Iterator[Reread]:
         """GET each Namespace once and each GitRepo; `read_at` is the earlier of the two beginnings."""
@@ -93,23 +94,35 @@ class KubeCluster:
             return Reread(owner, None, None, read_at, namespace)
         path = f"{_GITREPOS}/namespaces/{segment(owner.namespace)}/gitrepos/{segment(owner.name)}"
         try:
-            return Reread(owner, self._reads.decoded(path, None, fleet.read_gitrepo), namespace, read_at)
+            return Reread(owner, self._reads.decoded(path, fleet.read_gitrepo), namespace, read_at)
         except ClusterError as error:
             return Reread(owner, None, namespace, read_at, error)
 
     def delete(self, doomed: Iterable[Doomed], brake: Brake) -> Iterator[Deletion]:
         """Delete by the contract of `kube.deletions`."""
-        return in_parallel(doomed, lambda one: self._deletions.delete(one, brake), _failed, self._limits.delete_workers)
+        work = functools.partial(self._deletions.delete, brake=brake)
+        return in_parallel(self._paced(doomed), work, _failed, self._limits.delete_workers)
 
-    def find(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Job | ClusterError | None]]:
+    def _paced(self, doomed: Iterable[Doomed]) -> Iterator[Doomed]:
+        """Wait for a place in the rate first and ask for the next Job then: what it brings was read after the wait."""
+        source = iter(doomed)
+        while True:
+            self._throttle.wait()
+            one = next(source, None)
+            if one is None:
+                return
+            yield one
+
+    def find(self, jobs: Iterable[Job]) -> Iterator[Sighting]:
         """GET what has the names of some Jobs now."""
         return in_parallel(jobs, self._find, _not_found, self._limits.delete_workers)
 
-    def _find(self, job: Job) -> tuple[Job, Job | ClusterError | None]:
+    def _find(self, job: Job) -> Sighting:
         try:
-            return job, self._reads.decoded(job_path(job), None, fleet.read_job)
+            seen = self._reads.decoded(job_path(job), lambda body: (fleet.read_identity(body), fleet.read_job(body)))
         except ClusterError as error:
-            return job, error
+            return Sighting(job, error=error)
+        return Sighting(job) if seen is None else Sighting(job, *seen[0], seen[1])
 
     def taken(self, namespace: str, name: str) -> bool:
         """Whether a Job of this name exists."""
@@ -142,9 +155,10 @@ def _failed(doomed: Doomed, error: Exception) -> Deletion:
     return Deletion(msgspec.structs.replace(doomed, lost=True), Fate.UNCONFIRMED, str(_unexpected(error)))
 
 
-def _not_found(job: Job, error: Exception) -> tuple[Job, Job | ClusterError | None]:
-    return job, _unexpected(error)
+def _not_found(job: Job, error: Exception) -> Sighting:
+    return Sighting(job, error=_unexpected(error))
 
 
 def _unexpected(error: Exception) -> ClusterError:
-    return ClusterError(f"unexpected {type(error).__name__}: {str(error)[:200]}")
+    # Only the kind of error: its text may hold what no log may hold.
+    return ClusterError(f"unexpected {type(error).__name__}")

@@ -2,12 +2,15 @@
 
 import os
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit, urlunsplit
 
 import yaml
 from kubernetes import client, config
 from kubernetes.config.config_exception import ConfigException
 
 from cleaner.cluster import Misconfigured
+
+IN_CLUSTER = "in-cluster"
 
 
 class Where(NamedTuple):
@@ -33,7 +36,7 @@ def load_configuration(kubeconfig: str = "", context: str = "") -> tuple[Any, Wh
             config.load_incluster_config(client_configuration=configuration)
         else:
             config.load_kube_config(kubeconfig or None, context or None, configuration)
-        where = Where("in-cluster", configuration.host, "") if in_cluster else _where(kubeconfig, context, configuration.host)
+        where = Where(IN_CLUSTER, configuration.host, "") if in_cluster else _where(kubeconfig, context, configuration.host)
     except (ConfigException, yaml.YAMLError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         source = (
             "the Pod's service account"
@@ -49,7 +52,13 @@ def load_configuration(kubeconfig: str = "", context: str = "") -> tuple[Any, Wh
 def _where(kubeconfig: str, context: str, server: str) -> Where:
     contexts, active = config.list_kube_config_contexts(kubeconfig or None)
     chosen = next((c for c in contexts if c["name"] == context), active)
-    return Where(chosen["name"], server, chosen["context"].get("namespace", ""))
+    return Where(chosen["name"], without_secrets(server), chosen["context"].get("namespace", ""))
+
+
+def without_secrets(server: str) -> str:
+    """Write a URL without the user and the password that it may hold."""
+    parts = urlsplit(server)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def _one_line(error: Exception) -> str:

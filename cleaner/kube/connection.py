@@ -9,14 +9,15 @@ from urllib.parse import quote, urlencode
 import msgspec
 import urllib3
 from kubernetes import client
-from urllib3.exceptions import HTTPError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
-from cleaner.cluster import Clock, Unreachable
+from cleaner.cluster import Clock, Misconfigured, Unreachable
 from cleaner.durations import Seconds
 from cleaner.fleet import Body
-from cleaner.kube.configuration import Where, load_configuration
+from cleaner.kube.configuration import IN_CLUSTER, Where, load_configuration
 
 _CHUNK = 1 << 16
+_CONNECT: Seconds = 10.0
 _CREDENTIALS_KEPT: Seconds = 1.0
 
 
@@ -62,44 +63,65 @@ class Connection:
         configuration.connection_pool_maxsize = self._connections
         return client.ApiClient(configuration), where
 
+    def ready(self) -> None:
+        """
+        Have credentials at hand, so that the next request does not wait for them.
+
+        Raises:
+            Misconfigured: what the client found cannot be sent.
+
+        """
+        self._credentials(self._client)
+
     def send(
         self,
         method: str,
         path: str,
         query: Mapping[str, str] | None = None,
         body: object = None,
-        timeout: Seconds | None = None,
+        connect: Seconds = _CONNECT,
     ) -> Answer:
         """
-        Send one request and read its whole answer, whatever its status.
+        Send one request and read its whole answer, whatever its status. A GET is repeated after a 401, nothing else is.
 
         Raises:
             Unreachable: no whole answer came in time. Only `NotSent` proves that the server saw nothing.
+            Misconfigured: there are no credentials to send, or they are now for another cluster.
 
         """
         api = self._client
-        answer = self._once(api, method, path, query, body, timeout or self._timeout)
+        request = (method, path + ("?" + urlencode(query, quote_via=quote) if query else ""), body, min(connect, _CONNECT))
+        answer = self._once(api, *request)
         if answer.status == 401:
             self._reload(api)
-            answer = self._once(self._client, method, path, query, body, timeout or self._timeout)
+            return self._once(self._client, *request) if method == "GET" else answer
         return answer
 
     def _reload(self, used: Any) -> None:
+        """Load the configuration afresh, for the same context: the kubeconfig's current one may be another by now."""
         with self._lock:
-            if self._client is used:
-                self._client, self.where = self._load()
+            if self._client is not used:
+                return
+            in_cluster = self.where.context == IN_CLUSTER
+            self._source = self._source if in_cluster else (self._source[0], self.where.context)
+            fresh, where = self._load()
+            if where.server != self.where.server:
+                raise Misconfigured(f"context {where.context} has moved from {self.where.server} to {where.server}: start again")
+            self._client = fresh
 
-    def _once(self, api: Any, method: str, path: str, query: Any, body: object, timeout: Seconds) -> Answer:
+    def _once(self, api: Any, method: str, path: str, body: object, connect: Seconds) -> Answer:
         headers = self._credentials(api) | self._headers
         if body is not None:
             headers["Content-Type"] = "application/json"
-        url = api.configuration.host + path + ("?" + urlencode(query, quote_via=quote) if query else "")
-        deadline = self._clock.monotonic() + timeout
+        deadline = self._clock.monotonic() + self._timeout
+        limits = (min(connect, self._timeout), self._timeout)
         self.requests += 1
         try:
-            response = api.call_api(method, url, headers, body, _request_timeout=(min(timeout, 10.0), timeout)).response
-            return self._answer(response, self._read(response, deadline))
-        except NewConnectionError as error:
+            response = api.call_api(method, api.configuration.host + path, headers, body, _request_timeout=limits).response
+            self._note_date(response.headers.get("Date", ""))
+            retry_after = _retry_after(response.headers.get("Retry-After"))
+            return Answer(response.status, self._read(response, deadline), retry_after)
+        except (NewConnectionError, ConnectTimeoutError) as error:
             raise NotSent(describe(error)) from error
         except (HTTPError, OSError) as error:
             raise Unreachable(describe(error)) from error
@@ -117,9 +139,12 @@ class Connection:
         kept_for, until, headers = self._kept
         if kept_for is not api or now >= until:
             with self._lock:
-                headers = {}
-                api.update_params_for_auth(headers, [], ["BearerToken"], "", "GET", None)
-                self._kept = (api, now + _CREDENTIALS_KEPT, headers)
+                found: dict[str, str] = {}
+                api.update_params_for_auth(found, [], ["BearerToken"], "", "GET", None)
+                headers = {name: text.strip() for name, text in found.items()}
+            if not all(text.isprintable() and text.isascii() for text in headers.values()):
+                raise Misconfigured("the token holds characters that no header may hold")
+            self._kept = (api, now + _CREDENTIALS_KEPT, headers)
         return headers
 
     def _read(self, response: urllib3.BaseHTTPResponse, deadline: Seconds) -> bytearray:
@@ -137,17 +162,14 @@ class Connection:
         response.release_conn()
         return body
 
-    def _answer(self, response: urllib3.BaseHTTPResponse, body: bytearray) -> Answer:
-        date = response.headers.get("Date", "")
-        if date not in ("", self._date):
-            self._note_date(date)
-        return Answer(response.status, body, _retry_after(response.headers.get("Retry-After")))
-
     def _note_date(self, date: str) -> None:
+        """Hold the API's clock against ours, as soon as its answer begins; an answer without a date tells nothing new."""
+        if date in ("", self._date):
+            return
         try:
             # The header is cut to the second: half of one is the best guess of the rest.
             self.skew = parsedate_to_datetime(date).timestamp() + 0.5 - self._clock.now()
-        except (ValueError, TypeError, IndexError):
+        except (ValueError, TypeError, IndexError, OverflowError):
             self.skew = None
         self._date = date
 
@@ -167,6 +189,14 @@ def describe(error: BaseException) -> str:
         cause = inner
     text = str(cause).rpartition(": ")[2] if isinstance(cause, NewConnectionError) else str(cause)
     return " ".join(f"{type(cause).__name__}: {text}".split())[:300]
+
+
+def is_not_found(answer: Answer) -> bool:
+    """Whether a 404 is the API's own word that the object does not exist, and not some proxy's."""
+    try:
+        return msgspec.json.decode(answer.body, type=_Status).reason == "NotFound"
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
 
 
 def message_of(answer: Answer) -> str:

@@ -5,12 +5,14 @@ from urllib.parse import quote
 
 import msgspec
 
-from cleaner.cluster import Brake, Clock, Deletion, Doomed, Fate, Unreachable
-from cleaner.kube.connection import Answer, Connection, NotSent, message_of
+from cleaner.cluster import Brake, Clock, ClusterError, Deletion, Doomed, Fate, Unreachable
+from cleaner.durations import Seconds
+from cleaner.kube.connection import Answer, Connection, NotSent, is_not_found, message_of
 from cleaner.kube.throttle import Throttle
 from cleaner.model import Job
 
-_ATTEMPTS = 5
+ATTEMPTS = 5
+"""Requests for one Job in one pass, before it counts as failed."""
 
 
 class _Left(msgspec.Struct, gc=False):
@@ -41,27 +43,42 @@ class Deletions:
         self._denied.clear()
 
     def delete(self, doomed: Doomed, brake: Brake) -> Deletion:
-        """Delete one Job, or tell why not. Every attempt is preceded by the brakes and by a look at how fresh its facts are."""
-        trouble = ""
-        for _ in range(_ATTEMPTS):
-            self._throttle.wait()
+        """
+        Try to delete one Job once, or tell why not: the brakes are asked, and how fresh its facts are, just before.
+
+        Whatever is worth another attempt comes back as `again`, for its GitRepo must be read again before that.
+        """
+        try:
+            self._connection.ready()
             held = self._held(doomed, brake)
-            if held is not None:
-                return held
-            try:
-                answer = self._connection.send("DELETE", job_path(doomed.job), body=self._options(doomed.job))
-            except Unreachable as error:
-                trouble, wait = str(error), None
-                doomed = msgspec.structs.replace(doomed, lost=doomed.lost or not isinstance(error, NotSent))
-            else:
-                deletion = self._fate(doomed, answer)
-                if deletion is not None:
-                    self._throttle.recover()
-                    return deletion
-                trouble, wait = message_of(answer), answer.retry_after
-                # A 5xx may come from a server that had acted; a 429 comes from one that had not.
-                doomed = msgspec.structs.replace(doomed, lost=doomed.lost or answer.status != 429)
-            self._throttle.slow_down(wait)
+            return held if held is not None else self._attempt(doomed)
+        except ClusterError as error:
+            return self._failed(doomed, str(error))
+
+    def _attempt(self, doomed: Doomed) -> Deletion:
+        doomed = msgspec.structs.replace(doomed, attempts=doomed.attempts + 1)
+        patience = max(doomed.fresh_until - self._clock.monotonic(), 0.1)
+        try:
+            answer = self._connection.send("DELETE", job_path(doomed.job), body=self._options(doomed.job), connect=patience)
+        except NotSent as error:
+            return self._again(doomed, str(error))
+        except Unreachable as error:
+            return self._again(msgspec.structs.replace(doomed, lost=True), str(error))
+        deletion = self._fate(doomed, answer)
+        if deletion is not None:
+            self._throttle.recover()
+            return deletion
+        # A 5xx, or a page that is not the API's, may come from a server that had acted; a 429 comes from one that had not.
+        lost = doomed.lost or answer.status != 429
+        return self._again(msgspec.structs.replace(doomed, lost=lost), message_of(answer), answer.retry_after)
+
+    def _again(self, doomed: Doomed, trouble: str, wait: Seconds | None = None) -> Deletion:
+        self._throttle.slow_down(wait)
+        return Deletion(doomed, Fate.AGAIN, trouble) if doomed.attempts < ATTEMPTS else self._failed(doomed, trouble)
+
+    def _failed(self, doomed: Doomed, trouble: str) -> Deletion:
+        if self._dry_run:
+            return Deletion(doomed, Fate.WOULD_DELETE, f"the dry run of the deletion failed: {trouble}")
         return Deletion(doomed, Fate.UNCONFIRMED if doomed.lost else Fate.FAILED, trouble)
 
     def _held(self, doomed: Doomed, brake: Brake) -> Deletion | None:
@@ -69,7 +86,9 @@ class Deletions:
         if refusal is not None:
             return Deletion(doomed, Fate.REFUSED, f"{refusal.brake}: {refusal.text}")
         if self._clock.monotonic() >= doomed.fresh_until:
-            return Deletion(doomed, Fate.STALE)
+            return Deletion(doomed, Fate.AGAIN, "its GitRepo must be read again")
+        if self._throttle.paused():
+            return Deletion(doomed, Fate.AGAIN, "the server has asked for patience")
         if doomed.job.namespace in self._denied:
             return Deletion(doomed, Fate.DENIED, "refused for this Namespace before, in this pass")
         return None
@@ -89,19 +108,23 @@ class Deletions:
         if answer.status in (200, 202):
             return self._accepted(doomed, answer)
         if answer.status == 404:
-            return Deletion(doomed, Fate.UNCONFIRMED if doomed.lost else Fate.GONE, "it was gone already")
+            fate = Fate.UNCONFIRMED if doomed.lost else Fate.GONE
+            return Deletion(doomed, fate, "it was gone already") if is_not_found(answer) else None
         if answer.status == 409:
             # After a lost answer, another uid under this name may mean that our first request did delete the Job.
             return Deletion(doomed, Fate.UNCONFIRMED if doomed.lost else Fate.CHANGED, message_of(answer))
         if answer.status == 429 or answer.status >= 500:
             return None
-        if self._dry_run:
-            return Deletion(doomed, Fate.WOULD_DELETE, f"the dry run of the deletion was refused: {message_of(answer)}")
-        if answer.status in (401, 403):
-            with self._lock:
-                self._denied.add(doomed.job.namespace)
-            return Deletion(doomed, Fate.DENIED, message_of(answer))
-        return Deletion(doomed, Fate.FAILED, message_of(answer))
+        if answer.status == 401 and doomed.attempts == 1:
+            return Deletion(doomed, Fate.AGAIN, message_of(answer))  # with the credentials that have just been loaded afresh
+        return self._refused(doomed, answer)
+
+    def _refused(self, doomed: Doomed, answer: Answer) -> Deletion:
+        if self._dry_run or answer.status not in (401, 403):
+            return self._failed(doomed, message_of(answer))
+        with self._lock:
+            self._denied.add(doomed.job.namespace)
+        return Deletion(doomed, Fate.DENIED, message_of(answer))
 
     def _accepted(self, doomed: Doomed, answer: Answer) -> Deletion | None:
         """Tell a Job that is gone (the answer is a Status) from one that waits for its finalizers (the answer is the Job)."""

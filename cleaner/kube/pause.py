@@ -22,6 +22,9 @@ class _Annotated(msgspec.Struct):
     metadata: _Metadata
 
 
+_DECODER = msgspec.json.Decoder(_Annotated)
+
+
 class Pause:
     """Reads `gitjob-cleaner/pause` where the cleaner lives, at most every two seconds, for all workers together."""
 
@@ -38,8 +41,7 @@ class Pause:
         with self._lock:
             now = self._clock.monotonic()
             if self._read_at is None or now - self._read_at >= self._every:
-                self._refusal = self._read()
-                self._read_at = self._clock.monotonic()
+                self._refusal, self._read_at = self._read(), now
             return self._refusal
 
 
@@ -50,15 +52,18 @@ def read_pause(reads: Reads, own_namespace: str, lease: str) -> Refusal | None:
     What cannot be read cannot be trusted not to say stop: without the right to read them, nothing is deleted.
     """
     name = segment(own_namespace)
-    for path in (
-        f"/api/v1/namespaces/{name}",
-        f"/apis/coordination.k8s.io/v1/namespaces/{name}/leases/{segment(lease)}",
-    ):
-        try:
-            found = reads.decoded(path, None, msgspec.json.Decoder(_Annotated).decode)
-        except ClusterError as error:
-            return Refusal("pause", f"{path} cannot be read, so nobody could stop us: {error}")
-        text = ((found and found.metadata.annotations) or {}).get(PAUSE, "false")
-        if text != "false":
-            return Refusal("pause", f"{PAUSE}: {text[:100]!r} on {path}")
-    return None
+    home = f"/api/v1/namespaces/{name}"
+    lease_path = f"/apis/coordination.k8s.io/v1/namespaces/{name}/leases/{segment(lease)}"
+    try:
+        found = reads.decoded(home, _DECODER.decode)
+        if found is None:
+            return Refusal("pause", f"there is no Namespace {own_namespace}, so nobody could stop us there")
+        leased = reads.decoded(lease_path, _DECODER.decode)
+    except ClusterError as error:
+        return Refusal("pause", f"{home} or its Lease {lease} cannot be read, so nobody could stop us: {error}")
+    return _pause_on(home, found) or _pause_on(lease_path, leased)
+
+
+def _pause_on(path: str, found: _Annotated | None) -> Refusal | None:
+    text = ((found and found.metadata.annotations) or {}).get(PAUSE, "false")
+    return None if text == "false" else Refusal("pause", f"{PAUSE}: {text[:100]!r} on {path}")

@@ -6,14 +6,15 @@ from typing import TypeVar
 import msgspec
 
 from cleaner.cluster import Clock, ClusterError, Denied, Expired, Throttled, Unreachable
-from cleaner.durations import Seconds
 from cleaner.fleet import Body, Page
-from cleaner.kube.connection import Answer, Connection, NotSent, message_of
+from cleaner.kube.connection import Answer, Connection, NotSent, is_not_found, message_of
 
 PAGE_SIZE = 500
 _ATTEMPTS = 4
 _FIRST_BREATH = 0.5
 _LONGEST_PATIENCE = 60.0
+
+_NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 Fact = TypeVar("Fact")
 
@@ -25,7 +26,7 @@ class Reads:
         self._connection = connection
         self._clock = clock
 
-    def get(self, path: str, query: Mapping[str, str] | None = None, timeout: Seconds | None = None) -> Answer:
+    def get(self, path: str, query: Mapping[str, str] | None = None) -> Answer:
         """
         GET once it works: 200 or 404.
 
@@ -38,7 +39,7 @@ class Reads:
         breath = _FIRST_BREATH
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                answer = self._connection.send("GET", path, query, timeout=timeout)
+                answer = self._connection.send("GET", path, query)
             except Unreachable as error:
                 if attempt == _ATTEMPTS or (isinstance(error, NotSent) and attempt > 1):
                     raise
@@ -63,26 +64,35 @@ class Reads:
         """
         query = {"limit": str(PAGE_SIZE)}
         while True:
-            page = self.decoded(path, query, decode)
-            if page is None:
+            answer = self.get(path, query)
+            if answer.status == 404:
                 raise Denied(f"{path} is not served here: is Fleet installed?")
+            page = self._understood(path, query, answer, decode)
             yield page
             if not page.next:
                 return
+            if page.next == query.get("continue"):
+                raise ClusterError(f"{path}: the list does not go on")
             query["continue"] = page.next
 
-    def decoded(self, path: str, query: Mapping[str, str] | None, decode: Callable[[Body], Fact]) -> Fact | None:
-        """GET and decode; None for a 404. An answer that is no JSON at all is asked for once more."""
-        answer = self.get(path, query)
+    def decoded(self, path: str, decode: Callable[[Body], Fact]) -> Fact | None:
+        """GET and decode one object; None where the API says that there is none."""
+        answer = self.get(path)
         if answer.status == 404:
-            return None
+            if is_not_found(answer):
+                return None
+            raise ClusterError(f"{path}: {message_of(answer)}, which is not the API's way to say that there is none")
+        return self._understood(path, None, answer, decode)
+
+    def _understood(self, path: str, query: Mapping[str, str] | None, answer: Answer, decode: Callable[[Body], Fact]) -> Fact:
+        """Decode an answer; one that is no JSON at all is asked for once more."""
         try:
             return decode(answer.body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except _NOT_JSON:
             answer = self.get(path, query)
         try:
             return decode(answer.body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except _NOT_JSON as error:
             raise ClusterError(f"{path}: the answer is not what the API promises: {str(error)[:200]}") from error
 
 

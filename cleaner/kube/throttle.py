@@ -9,6 +9,7 @@ _FIRST_RATE = 100.0
 _SLOWEST = 0.5
 _RECOVERY = 1.05
 _DEFAULT_PAUSE = 1.0
+_LONGEST_PAUSE = 60.0
 
 
 class Throttle:
@@ -24,6 +25,7 @@ class Throttle:
         self._clock = clock
         self._lock = threading.Lock()
         self._next: Seconds = 0.0
+        self._calm_at: Seconds = 0.0
 
     def wait(self) -> None:
         """Sleep until the next request may go."""
@@ -39,12 +41,18 @@ class Throttle:
             self._next = start + 1 / self._rate
             return start - now
 
+    def paused(self) -> bool:
+        """Whether the server has asked for patience, and its time is not over."""
+        return self._clock.monotonic() < self._calm_at
+
     def slow_down(self, retry_after: Seconds | None = None) -> None:
-        """Halve the rate, and send nothing for as long as the server asks."""
+        """Halve the rate, and send nothing for as long as the server asks, a minute at most; many pleas at once are one."""
         with self._lock:
-            self._rate = max(_SLOWEST, (_FIRST_RATE if self._rate == float("inf") else self._rate) / 2)
-            pause = _DEFAULT_PAUSE if retry_after is None else retry_after
-            self._next = max(self._next, self._clock.monotonic() + pause)
+            now = self._clock.monotonic()
+            if now >= self._calm_at:
+                self._rate = max(_SLOWEST, (_FIRST_RATE if self._rate == float("inf") else self._rate) / 2)
+            pause = _DEFAULT_PAUSE if retry_after is None else min(retry_after, _LONGEST_PAUSE)
+            self._calm_at = self._next = max(self._next, now + pause)
 
     def recover(self) -> None:
         """Approach the limit again, a step for each request that went well."""

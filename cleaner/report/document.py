@@ -1,5 +1,6 @@
 """The JSON document of a pass: an API with a version of its own (`docs/json.md`)."""
 
+import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -11,6 +12,8 @@ from cleaner.report import wording
 from cleaner.report.heading import Heading
 from cleaner.result import Result, exit_code
 from cleaner.retention import Stuck, Verdict
+
+_C1 = re.compile(rb"\xc2([\x80-\x9f])")
 
 SCHEMA = 1
 """Raised when a field goes away or changes its meaning; new fields may come at any time."""
@@ -171,13 +174,18 @@ def _totals(result: Result) -> Totals:
     )
 
 
+def _escaped(line: bytes) -> bytes:
+    """Escape the control characters that JSON lets pass: a terminal would obey U+009B as it obeys an escape sequence."""
+    return _C1.sub(lambda found: b"\\u00%02x" % found[1][0], line)
+
+
 def write_document(out: BinaryIO, heading: Heading, result: Result) -> None:
     """Write the document; a hundred thousand Jobs are written one by one rather than held as text."""
     encoder = msgspec.json.Encoder()
-    out.write(encoder.encode(head(heading, result))[:-1] + b',"jobs":[')
+    out.write(_escaped(encoder.encode(head(heading, result)))[:-1] + b',"jobs":[')
     separator = b"\n"
     for line in job_lines(result):
-        out.write(separator + encoder.encode(line))
+        out.write(separator + _escaped(encoder.encode(line)))
         separator = b",\n"
     out.write(b"\n]}\n")
     out.flush()

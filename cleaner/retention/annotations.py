@@ -3,11 +3,13 @@
 import math
 import re
 from datetime import UTC, date, datetime, time
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from cleaner.durations import Seconds, format_duration, parse_duration
 from cleaner.model import ANNOTATION_PREFIX, Annotations, Moment, Outcome
 from cleaner.retention.policy import Bounds, Policy, Rule
+
+Amount = TypeVar("Amount", int, float)
 
 _DAY = 86400.0
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -101,8 +103,13 @@ def rule_for(outcome: Outcome, levels: tuple[Wishes, ...], policy: Policy) -> tu
 
 
 def _clamp_age(wish: Seconds, operator: Rule, bounds: Bounds) -> Seconds:
-    return max(min(wish, bounds.age_max), operator.age if bounds.age_min is None else bounds.age_min)
+    return _clamped(wish, operator.age, bounds.age_min, bounds.age_max)
 
 
 def _clamp_keep(wish: int, operator: Rule, bounds: Bounds) -> int:
-    return max(min(wish, bounds.keep_max), operator.keep if bounds.keep_min is None else bounds.keep_min)
+    return _clamped(wish, operator.keep, bounds.keep_min, bounds.keep_max)
+
+
+def _clamped(wish: Amount, operator: Amount, least: Amount | None, most: Amount) -> Amount:
+    """Clamp to the bounds; the operator's own value is never out of them, so that a wish for more cannot bring less."""
+    return max(min(wish, max(most, operator)), operator if least is None else least)

@@ -1,6 +1,7 @@
 """Flags over environment over file over default; everything that is wrong is told at once, a line for each field."""
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +13,9 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 from cleaner.durations import format_duration, parse_duration
 from cleaner.scope import parse_glob, parse_namespace, parse_selector
 from cleaner.settings.fields import ENV_PREFIX, Settings, fields_of
+
+# Kubernetes tells every Pod of each Service in its Namespace: one named gitjob-cleaner, or gitjob-cleaner-something, gives these.
+_SERVICE_LINK = re.compile(rf"{ENV_PREFIX}(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)")
 
 CONFIG = "config"
 """The one name that is not a setting: the path of the file with the settings."""
@@ -65,7 +69,11 @@ def _list(value: object) -> list[str]:
 
 
 def _names(value: object) -> object:
-    return tuple(parse_namespace(name) for name in _list(value))
+    names = tuple(parse_namespace(name) for name in _list(value))
+    if not names:
+        # Nobody who writes the name of this setting means the whole cluster, which is what no names mean.
+        raise ValueError("it names no Namespace; leave it out to look after the whole cluster")
+    return names
 
 
 def _patterns(value: object) -> object:
@@ -168,7 +176,8 @@ class _Sources:
 
     def _environment(self, environment: Mapping[str, str]) -> dict[str, str]:
         known = {ENV_PREFIX + field.name.upper(): field.name for field in fields_of()}
-        ours = {name for name in environment if name.upper().startswith(ENV_PREFIX)} - {ENV_PREFIX + CONFIG.upper()}
+        ours = {name for name in environment if name.upper().startswith(ENV_PREFIX) and not _SERVICE_LINK.fullmatch(name)}
+        ours.discard(ENV_PREFIX + CONFIG.upper())
         self.faults += [f"{name}: unknown; {_nearest(name, list(known))}" for name in sorted(ours - set(known))]
         return {known[name]: environment[name] for name in ours & set(known)}
 

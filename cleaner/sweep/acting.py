@@ -1,11 +1,11 @@
 """Act: feed the doomed to the cluster, oldest first, each only while its GitRepo was read a moment ago."""
 
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from cleaner.cluster import Brake, Clock, ClusterError, Deletion, Deletions, Denied, Doomed, Fate, Refusal, Reread
+from cleaner.cluster import Brake, Clock, ClusterError, Deletion, Deletions, Denied, Doomed, Fate, Refusal, Reread, Sighting
 from cleaner.durations import Seconds
 from cleaner.happened import Attempted, Braked, NamespaceRefused, Observer, Spared
 from cleaner.model import Job, Owner
@@ -16,80 +16,98 @@ FRESH = 5.0
 """Seconds for which a GET of a GitRepo and its Namespace lets their Jobs be deleted."""
 
 LATE = 3
-"""Times that a GitRepo, read alone, may come too late to be fresh before its Jobs are left."""
+"""How often a GitRepo is read again in vain, because reading it took longer than that, before its Jobs are left alone."""
+
+SPENT = frozenset({Fate.DELETED, Fate.TERMINATING, Fate.UNCONFIRMED})
+"""Fates that count against the cap: what is gone, on its way out, or may be gone."""
 
 
 class Acting:
-    """The deletions of one pass. All its state is touched by the caller's thread only; the cluster brings the concurrency."""
+    """
+    The deletions of one pass. All its state is touched by the caller's thread only; the cluster brings the concurrency.
+
+    A doomed Job waits, then flies (a request for it may be under way), and lands with a deletion; `again` sends it back to wait.
+    """
 
     def __init__(self, cluster: Deletions, judge: Judge, clock: Clock, tell: Observer, brake: Brake) -> None:
         self.deletions: dict[str, Deletion] = {}
+        self.acted: dict[str, Verdict] = {}
         self.refused: list[NamespaceRefused] = []
         self.brake: Refusal | None = None
-        self.confirmed = 0
+        self.spent = 0
         self.lookahead = 64
         self._cluster, self._judge, self._clock, self._tell, self._ask = cluster, judge, clock, tell, brake
-        self._pending: deque[Verdict] = deque()
-        self._doomed: dict[str, Verdict] = {}
+        self._queue: deque[Verdict] = deque()
+        self._waiting: dict[str, Verdict] = {}
+        self._flying: dict[str, Verdict] = {}
+        self._needed: dict[str, Verdict] = {}
+        self._tries: dict[str, Doomed] = {}
+        self._of: defaultdict[Owner, list[Verdict]] = defaultdict(list)
         self._fresh_until: dict[Owner, Seconds] = {}
-        self._lost: set[str] = set()
         self._late: Counter[Owner] = Counter()
-        self._in_flight = 0
         self._allowed: float = 0
 
     def delete(self, verdicts: Iterable[Verdict], allowed: float) -> int:
-        """Delete what is still doomed when its turn comes, `allowed` confirmed deletions at most; return how many are left."""
-        self._pending = deque(verdicts)
-        self._doomed = {verdict.job.uid: verdict for verdict in self._pending}
-        self._allowed = self.confirmed + allowed
-        while self._pending and self._may_go_on():
+        """Delete what is still doomed when its turn comes, `allowed` at most; return how many are left for another pass."""
+        self._queue = deque(verdicts)
+        self._waiting = {verdict.job.uid: verdict for verdict in self._queue}
+        self._of.clear()
+        for verdict in self._queue:
+            self._of[verdict.job.owner].append(verdict)
+        self._allowed = self.spent + allowed
+        while self._waiting and self._may_go_on():
             for deletion in self._cluster.delete(self._feed(), self._ask):
-                self._settle(deletion)
-        return len(self._pending)
+                self._land(deletion)
+        for verdict in [verdict for uid, verdict in self._waiting.items() if self._lost(uid)]:
+            self._leave(verdict, None)
+        return len(self._waiting)
 
-    def _may_go_on(self) -> bool:
-        if self.brake is None:
-            self._pull(self._ask())
-        return self.brake is None and self.confirmed < self._allowed
-
-    def _pull(self, refusal: Refusal | None) -> None:
+    def pull(self, refusal: Refusal | None) -> None:
+        """Pull the brake for the rest of the pass, if there is a refusal and it is the first."""
         if refusal is not None and self.brake is None:
             self.brake = refusal
             self._tell(Braked(refusal))
 
+    def _may_go_on(self) -> bool:
+        if self.brake is None:
+            self.pull(self._ask())
+        return self.brake is None and self.spent < self._allowed
+
     def _feed(self) -> Iterator[Doomed]:
-        """Yield what is to be deleted next; asked anew after each result, so that the cap counts what was confirmed."""
-        while self._pending and self.brake is None and self.confirmed + self._in_flight < self._allowed:
-            verdict = self._pending[0]
-            if verdict.job.uid in self._doomed and self._freshness(verdict.job.owner) <= self._clock.monotonic():
+        """Yield what is to be deleted next; asked anew for each, so that the cap counts what has happened so far."""
+        while self._queue and self.brake is None and self.spent + len(self._flying) < self._allowed:
+            verdict = self._queue[0]
+            uid, owner = verdict.job.uid, verdict.job.owner
+            if uid in self._waiting and self._freshness(owner) <= self._clock.monotonic():
                 self._read_again()
                 continue
-            self._pending.popleft()
-            if verdict.job.uid in self._doomed:
-                self._in_flight += 1
-                yield Doomed(verdict.job, self._freshness(verdict.job.owner), verdict.job.uid in self._lost)
+            self._queue.popleft()
+            if uid in self._waiting:
+                self._flying[uid] = self._waiting.pop(uid)
+                tried = self._tries.get(uid, Doomed(verdict.job, 0.0))
+                yield msgspec.structs.replace(tried, fresh_until=self._freshness(owner))
 
     def _freshness(self, owner: Owner) -> Seconds:
         return self._fresh_until.get(owner, float("-inf"))
 
     def _read_again(self) -> None:
-        """GET the GitRepos of the next Jobs, and judge again those that have changed."""
+        """GET the GitRepos of the next Jobs, and judge them again: the world may have changed, and time has."""
         if not self._may_go_on():
             return
         now = self._clock.monotonic()
-        ahead = [self._pending[i].job for i in range(min(self.lookahead, len(self._pending)))]
-        owners = dict.fromkeys(job.owner for job in ahead if job.uid in self._doomed and self._freshness(job.owner) <= now)
+        ahead = [self._queue[i].job for i in range(min(self.lookahead, len(self._queue)))]
+        owners = dict.fromkeys(job.owner for job in ahead if job.uid in self._waiting and self._freshness(job.owner) <= now)
         for read in self._cluster.reread(owners):
             self._take_in(read)
         first = ahead[0]
-        if first.uid in self._doomed and self._freshness(first.owner) <= self._clock.monotonic():
+        if first.uid in self._waiting and self._freshness(first.owner) <= self._clock.monotonic():
             self._came_late(first.owner, alone=len(owners) == 1)
 
     def _came_late(self, owner: Owner, *, alone: bool) -> None:
         """Read fewer GitRepos at a time on a slow line; leave one that even so is stale again as soon as it is read."""
         self._late[owner] += alone
         if not alone:
-            self.lookahead = max(1, min(self.lookahead, len(self._pending)) // 2)
+            self.lookahead = max(1, min(self.lookahead, len(self._queue)) // 2)
         elif self._late[owner] == LATE:
             self._unread(owner, ClusterError(f"reading it takes longer than the {FRESH:.0f}s for which it counts as fresh"))
 
@@ -100,88 +118,105 @@ class Acting:
             self._unread(read.owner, Denied("there is no such Namespace any more"))
         else:
             self._fresh_until[read.owner] = read.read_at + FRESH
-            if self._judge.inventory.adopt(read.owner, read.gitrepo, read.namespace):
-                self._judge_again(read.owner)
+            self._judge.inventory.adopt(read.owner, read.gitrepo, read.namespace)
+            self._judge_again(read.owner)
 
     def _judge_again(self, owner: Owner) -> None:
-        """Spare what is needed after all. What has become due meanwhile is left to the next pass."""
+        """Spare what is needed after all, or doomed for another reason now. What has become due is left to the next pass."""
         for verdict in self._judge.judge(owner, self._clock.now()).verdicts:
-            if not verdict.deletes and verdict.job.uid in self._doomed:
-                self._drop(verdict.job, Spared(verdict))
+            uid = verdict.job.uid
+            before = self._waiting.get(uid) or self._flying.get(uid)
+            if before is None or before.reason is verdict.reason:
+                self._needed.pop(uid, None)
+            elif uid in self._flying:
+                self._needed[uid] = verdict
+            else:
+                self._leave(before, verdict)
 
     def _unread(self, owner: Owner, error: ClusterError) -> None:
         """A GitRepo that cannot be read again spares its Jobs in this pass; a refusal spares its whole Namespace."""
         if isinstance(error, Denied):
             self._refuse(owner.namespace, "read", str(error))
             return
-        for job in [verdict.job for verdict in self._doomed.values() if verdict.job.owner == owner]:
+        for verdict in self._waiting_of(owner):
             detail = f"its GitRepo could not be read again: {error}"
-            self._record(Deletion(Doomed(job, 0.0, job.uid in self._lost), Fate.FAILED, detail))
+            self._record(self._waiting.pop(verdict.job.uid), Deletion(self._tried(verdict.job), Fate.FAILED, detail))
 
     def _refuse(self, namespace: str, what: str, problem: str) -> None:
-        refused = NamespaceRefused(namespace, what, problem, denied=True)
-        self.refused.append(refused)
-        self._tell(refused)
-        for job in [verdict.job for verdict in self._doomed.values() if verdict.job.namespace == namespace]:
-            self._drop(job, None)
+        if namespace not in {refused.namespace for refused in self.refused}:
+            refused = NamespaceRefused(namespace, what, problem, denied=True)
+            self.refused.append(refused)
+            self._tell(refused)
+        for owner in [owner for owner in self._of if owner.namespace == namespace]:
+            for verdict in self._waiting_of(owner):
+                self._leave(verdict, None)
 
-    def _drop(self, job: Job, happened: Spared | None) -> None:
-        """Take a Job off the list; if a request for it was lost before, that it may be gone is recorded."""
-        if job.uid in self._lost:
-            self._record(Deletion(Doomed(job, 0.0, lost=True), Fate.UNCONFIRMED, "an earlier answer was lost"))
-        elif happened is not None:
-            self._tell(happened)
-        self._doomed.pop(job.uid, None)
+    def _waiting_of(self, owner: Owner) -> list[Verdict]:
+        return [verdict for verdict in self._of[owner] if verdict.job.uid in self._waiting]
 
-    def _settle(self, deletion: Deletion) -> None:
-        self._in_flight -= 1
+    def _tried(self, job: Job) -> Doomed:
+        return self._tries.get(job.uid, Doomed(job, 0.0))
+
+    def _lost(self, uid: str) -> bool:
+        return uid in self._tries and self._tries[uid].lost
+
+    def _leave(self, verdict: Verdict, better: Verdict | None) -> None:
+        """Leave a Job alone; if the answer to a request for it was lost before, it is recorded that it may be gone."""
+        uid = verdict.job.uid
+        self._waiting.pop(uid, None)
+        if self._lost(uid):
+            self._record(verdict, Deletion(self._tries[uid], Fate.UNCONFIRMED, "the answer to a request for it was lost"))
+        elif better is not None:
+            self._tell(Spared(better))
+
+    def _land(self, deletion: Deletion) -> None:
         job, fate = deletion.doomed.job, deletion.fate
-        if deletion.doomed.lost:
-            self._lost.add(job.uid)
-        if fate is Fate.STALE:
-            self._pending.appendleft(self._doomed[job.uid]) if job.uid in self._doomed else None
-        elif fate is Fate.REFUSED:
-            self._put_back(deletion)
+        verdict, needed = self._flying.pop(job.uid), self._needed.pop(job.uid, None)
+        self._tries[job.uid] = deletion.doomed
+        if fate is Fate.REFUSED:
+            self.pull(self._ask() or Refusal(*deletion.detail.split(": ", 1)))
+        if fate not in (Fate.AGAIN, Fate.REFUSED):
+            self._record(verdict, deletion)
+        elif needed is not None:
+            self._leave(verdict, needed)
+        elif job.namespace in {refused.namespace for refused in self.refused}:
+            self._leave(verdict, None)
         else:
-            self._record(deletion)
-            if fate is Fate.DENIED and job.namespace not in {refused.namespace for refused in self.refused}:
-                self._refuse(job.namespace, "delete", deletion.detail)
+            self._waiting[job.uid] = verdict
+            self._queue.appendleft(verdict)
+        if fate is Fate.DENIED:
+            self._refuse(job.namespace, "delete", deletion.detail)
 
-    def _put_back(self, deletion: Deletion) -> None:
-        self._pull(self._ask() or Refusal(*deletion.detail.split(": ", 1)))
-        if deletion.doomed.lost:
-            self._record(msgspec.structs.replace(deletion, fate=Fate.UNCONFIRMED))
-        elif deletion.doomed.job.uid in self._doomed:
-            self._pending.appendleft(self._doomed[deletion.doomed.job.uid])
-
-    def _record(self, deletion: Deletion) -> None:
+    def _record(self, verdict: Verdict, deletion: Deletion) -> None:
         """Count what happened and tell it; after a lost answer a failure may have been a deletion."""
-        job = deletion.doomed.job
+        uid = verdict.job.uid
         if deletion.doomed.lost and deletion.fate in (Fate.FAILED, Fate.DENIED):
             deletion = msgspec.structs.replace(deletion, fate=Fate.UNCONFIRMED)
-        self.confirmed += deletion.fate is Fate.DELETED
-        self.deletions[job.uid] = deletion
-        verdict = self._doomed.pop(job.uid, None)
-        if verdict is not None:
-            self._tell(Attempted(verdict, deletion))
+        self.spent += deletion.fate in SPENT and uid not in self.deletions
+        self.deletions[uid] = deletion
+        self.acted[uid] = verdict
+        self._tell(Attempted(verdict, deletion))
 
-    def look_again(self, verdicts: dict[str, Verdict]) -> None:
-        """Look once more for what was on its way out, or may have been: `verdicts` by uid."""
+    def look_again(self) -> None:
+        """Look once more for what was on its way out, or may have been."""
         unsure = (Fate.TERMINATING, Fate.UNCONFIRMED)
         jobs = [deletion.doomed.job for deletion in self.deletions.values() if deletion.fate in unsure]
-        for job, found in self._cluster.find(jobs):
-            better = _seen(self.deletions[job.uid], found)
+        for seen in self._cluster.find(jobs):
+            better = _seen(self.deletions[seen.job.uid], seen)
             if better is not None:
-                self._doomed[job.uid] = verdicts[job.uid]
-                self._record(better)
+                self._record(self.acted[seen.job.uid], better)
 
 
-def _seen(deletion: Deletion, found: Job | ClusterError | None) -> Deletion | None:
+def _seen(deletion: Deletion, seen: Sighting) -> Deletion | None:
     """What a second look makes of a deletion; None where it proves nothing new."""
-    if isinstance(found, ClusterError):
+    if seen.error is not None:
         return None
-    there = found is not None and found.uid == deletion.doomed.job.uid
+    there = seen.uid == deletion.doomed.job.uid
     if deletion.fate is Fate.TERMINATING:
         return None if there else msgspec.structs.replace(deletion, fate=Fate.DELETED, detail="seen gone")
+    if not there:
+        return None
+    if seen.deleting:
+        return msgspec.structs.replace(deletion, fate=Fate.TERMINATING, detail="it waits for its finalizers")
     doomed = msgspec.structs.replace(deletion.doomed, lost=False)
-    return Deletion(doomed, Fate.FAILED, f"it is still there: {deletion.detail}") if there else None
+    return Deletion(doomed, Fate.FAILED, f"it is still there: {deletion.detail}")

@@ -1,5 +1,7 @@
 """The canary: before current Jobs go in numbers, one goes alone, to see whether this Fleet makes it again."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from cleaner.durations import Seconds
@@ -20,10 +22,10 @@ class Canary(msgspec.Struct):
     gone: dict[str, tuple[Job, Seconds]] = msgspec.field(default_factory=dict)
     blocked: dict[Owner, Seconds] = msgspec.field(default_factory=dict)
 
-    def deleted(self, job: Job, at: Seconds) -> None:
-        """Remember a current Job that we deleted; forget those whose return would prove nothing any more."""
+    def deleted(self, jobs: Iterable[Job], at: Seconds) -> None:
+        """Remember current Jobs that we deleted; forget those whose return would prove nothing any more."""
         self.gone = {uid: (old, then) for uid, (old, then) in self.gone.items() if at - then < WATCHED}
-        self.gone[job.uid] = (job, at)
+        self.gone.update((job.uid, (job, at)) for job in jobs)
 
     def watched(self, at: Seconds) -> list[Job]:
         """Deleted current Jobs that could still come back."""

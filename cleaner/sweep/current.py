@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-from cleaner.cluster import Clock, ClusterError, Deletions, Fate
+from cleaner.cluster import Clock, Deletions, Refusal, Sighting
 from cleaner.happened import CanaryTripped, Observer
 from cleaner.model import Job
 from cleaner.retention import Verdict
-from cleaner.sweep.acting import Acting
+from cleaner.sweep.acting import SPENT, Acting
 from cleaner.sweep.canary import Canary, came_back
 
 
@@ -21,36 +21,50 @@ class CurrentJobs:
         """Delete expired Jobs; return how many are left by the cap or a brake."""
         now = self._clock.monotonic()
         waiting = [verdict for verdict in verdicts if not self._canary.blocks(verdict.job.owner, now)]
-        limit = self._acting.confirmed + allowed
-        while waiting and not self._canary.proven and self._acting.confirmed < limit and self._acting.brake is None:
+        limit = self._acting.spent + allowed
+        while waiting and not self._canary.proven and self._acting.spent < limit and self._acting.brake is None:
             self._send_canary(waiting.pop(0))
-            if self.tripped:
-                return len(waiting)
-        left = self._acting.delete(waiting, limit - self._acting.confirmed)
+        left = self._acting.delete(waiting, limit - self._acting.spent)
         self._remember(waiting)
         return left
 
     def _send_canary(self, verdict: Verdict) -> None:
+        """Delete one Job; unless nothing can have come of it, look for a while whether it stays away, before any other goes."""
         self._acting.delete([verdict], 1)
+        deletion = self._acting.deletions.get(verdict.job.uid)
+        if deletion is None or deletion.fate not in SPENT:
+            return
         self._remember([verdict])
-        fate = self._acting.deletions.get(verdict.job.uid)
-        if fate is not None and fate.fate is Fate.DELETED:
-            self._clock.sleep(self._canary.pause)
-            self.look_again()
-            self._canary.proven = not self.tripped
+        self._clock.sleep(self._canary.pause)
+        absent = verdict.job.uid in self.look_again()
+        self._canary.proven = absent and not self.tripped
+        if not self._canary.proven:
+            name = f"{verdict.job.namespace}/{verdict.job.name}"
+            self._acting.pull(Refusal("canary", f"{name} was to be gone and stay so before other current Jobs go"))
 
     def _remember(self, verdicts: Iterable[Verdict]) -> None:
-        for verdict in verdicts:
-            deletion = self._acting.deletions.get(verdict.job.uid)
-            if deletion is not None and deletion.fate in (Fate.DELETED, Fate.TERMINATING, Fate.UNCONFIRMED):
-                self._canary.deleted(verdict.job, self._clock.monotonic())
+        deletions = self._acting.deletions
+        fates = [(verdict.job, deletions.get(verdict.job.uid)) for verdict in verdicts]
+        gone = [job for job, deletion in fates if deletion is not None and deletion.fate in SPENT]
+        self._canary.deleted(gone, self._clock.monotonic())
 
-    def look_again(self) -> None:
-        """Look whether a current Job that we deleted has come back, and block its GitRepo if so."""
-        for job, found in self._cluster.find(self._canary.watched(self._clock.monotonic())):
-            if found is None or isinstance(found, ClusterError) or not came_back(job, found):
-                continue
-            self._canary.trip(job, self._clock.monotonic())
-            self._canary.proven = False
-            self.tripped.append(job)
-            self._tell(CanaryTripped(job, found))
+    def look_again(self) -> set[str]:
+        """Look for the current Jobs that we deleted: block the GitRepo of one that is back; return the uids of those absent."""
+        absent: set[str] = set()
+        for seen in self._cluster.find(self._canary.watched(self._clock.monotonic())):
+            if seen.error is not None:
+                text = f"whether {seen.job.namespace}/{seen.job.name} has come back cannot be seen: {seen.error}"
+                self._acting.pull(Refusal("canary", text))
+            elif not seen.uid:
+                absent.add(seen.job.uid)
+            else:
+                self._judge(seen)
+        return absent
+
+    def _judge(self, seen: Sighting) -> None:
+        if seen.found is None or not came_back(seen.job, seen.found):
+            return
+        self._canary.trip(seen.job, self._clock.monotonic())
+        self._canary.proven = False
+        self.tripped.append(seen.job)
+        self._tell(CanaryTripped(seen.job, seen.found))

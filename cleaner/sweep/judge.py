@@ -35,6 +35,13 @@ class Judge(msgspec.Struct):
             self.plans[owner] = plan(group.gitrepo, group.jobs, around, self.policy, now)
         return self.plans[owner]
 
+    def plans_as_acted(self, acted: dict[str, Verdict]) -> dict[Owner, Plan]:
+        """Return the plans, with the verdict that was acted on for each Job whose deletion was tried."""
+        if not acted:
+            return self.plans
+        owners = {verdict.job.owner for verdict in acted.values()}
+        return {owner: _as_acted(each, acted) if owner in owners else each for owner, each in self.plans.items()}
+
     def stuck(self, now: Moment) -> list[Stuck]:
         """Tell what is stuck, over all GitRepos."""
         groups = self.inventory.groups.values()
@@ -44,6 +51,11 @@ class Judge(msgspec.Struct):
         """Return all verdicts that delete, oldest finish first."""
         doomed = [verdict for each in self.plans.values() for verdict in each.doomed]
         return sorted(doomed, key=_age)
+
+
+def _as_acted(each: Plan, acted: dict[str, Verdict]) -> Plan:
+    verdicts = [acted.get(verdict.job.uid, verdict) for verdict in each.verdicts]
+    return msgspec.structs.replace(each, verdicts=verdicts)
 
 
 def _age(verdict: Verdict) -> tuple[Seconds, str, str]:

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from cleaner.cluster import Brake, ClusterError, Denied, Expired, Stock
+from cleaner.cluster import Brake, ClusterError, Denied, Expired, Refusal, Stock
 from cleaner.fleet import Page
 from cleaner.happened import NamespaceRefused, Observer, Read, Unreadable
 from cleaner.inventory import Inventory
@@ -21,10 +21,11 @@ class Looked(msgspec.Struct):
     What a look has found.
 
     `foreign` counts the Jobs that no GitRepo controls, `parts` the parts of the scope (Namespaces, or the whole cluster as
-    one) that could be read; `unreadable` is what could not even be named.
+    one) that could be read; `unreadable` is what could not even be named; `stopped` is the brake that cut it short.
     """
 
     inventory: Inventory
+    stopped: Refusal | None = None
     refused: list[NamespaceRefused] = msgspec.field(default_factory=list)
     unreadable: list[Unreadable] = msgspec.field(default_factory=list)
     foreign: int = 0
@@ -105,5 +106,6 @@ class _Reading(NamedTuple):
             self.tell(Read(kind, len(facts) + foreign))
             refusal = self.stop()
             if refusal is not None:
+                self.looked.stopped = refusal
                 raise ClusterError(f"stopped while reading: {refusal.text}")
         return facts, unreadable, foreign

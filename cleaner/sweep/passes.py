@@ -58,28 +58,28 @@ class Sweep:
         return self._looked
 
     def decide(self) -> list[Verdict]:
-        """Judge every Job; return those to be deleted, oldest first."""
+        """Judge every Job; return those to be deleted, oldest first. By a clock that is off nothing is to be deleted."""
         self._judge.judge_all(self._clock.now(), self._tell)
-        return self._judge.doomed()
+        doomed = self._judge.doomed()
+        self._acting.pull(self._clock_is_off() if doomed else None)
+        return doomed
 
     def act(self, doomed: list[Verdict], canary: Canary) -> None:
         """Delete: the Jobs of old commits first, then, behind a canary, current ones."""
         self._acting.lookahead = self._order.lookahead
-        current = self._current = CurrentJobs(self._cluster, self._acting, canary, self._clock, self._tell)
-        verdicts = {verdict.job.uid: verdict for verdict in doomed}
+        self._current = CurrentJobs(self._cluster, self._acting, canary, self._clock, self._tell)
         self._backlog = self._acting.delete([v for v in doomed if v.reason is not Reason.EXPIRED], self._allowed())
-        expired = [verdict for verdict in doomed if verdict.reason is Reason.EXPIRED]
-        self._backlog += self._delete_current(current, expired)
-        self._acting.look_again(verdicts)
+        self._backlog += self._delete_current([verdict for verdict in doomed if verdict.reason is Reason.EXPIRED])
+        self._acting.look_again()
         if not self._order.dry_run:
-            current.look_again()
+            self._current.look_again()
 
     def _allowed(self) -> float:
-        return (self._order.max_deletions or float("inf")) - self._acting.confirmed
+        return (self._order.max_deletions or float("inf")) - self._acting.spent
 
-    def _delete_current(self, current: CurrentJobs, expired: list[Verdict]) -> int:
+    def _delete_current(self, expired: list[Verdict]) -> int:
         """Read Fleet's version again before any current Job goes: a Fleet that makes it again must not see it missing."""
-        if not expired or self._acting.brake is not None:
+        if not expired or self._acting.brake is not None or self._current is None:
             return len(expired)
         fleet = self._cluster.fleet()
         if fleet.recreates:
@@ -89,7 +89,7 @@ class Sweep:
             return 0
         if self._order.dry_run:
             return self._acting.delete(expired, self._allowed())
-        return current.delete(expired, self._allowed())
+        return self._current.delete(expired, self._allowed())
 
     def result(self) -> Result:
         """Return what the pass came to."""
@@ -99,7 +99,7 @@ class Sweep:
             fleet=self._judge.fleet,
             started=self._started,
             ended=now,
-            plans=self._judge.plans,
+            plans=self._judge.plans_as_acted(acting.acted),
             gitrepos={owner: group.gitrepo for owner, group in looked.inventory.groups.items()},
             deletions=acting.deletions,
             refused=[*looked.refused, *acting.refused],
@@ -109,6 +109,6 @@ class Sweep:
             left_out=looked.inventory.left_out_jobs,
             parts=looked.parts,
             backlog=self._backlog,
-            brake=acting.brake or self._stop(),
+            brake=acting.brake or looked.stopped,
             tripped=self._current.tripped if self._current else [],
         )

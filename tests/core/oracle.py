@@ -90,7 +90,8 @@ class Case:
             return operator
         wish = duration(wishes[0]) if what == "age" else float(wishes[0].strip())
         least = self.settings[f"annotated_{what}_min"]
-        return max(min(wish, float(self.settings[f"annotated_{what}_max"])), operator if least is None else float(least))
+        most = max(operator, float(self.settings[f"annotated_{what}_max"]))
+        return max(min(wish, most), operator if least is None else float(least))
 
 
 def _unreadable(case: Case) -> bool:

@@ -70,9 +70,16 @@ def test_the_nearest_level_that_says_something_wins(levels: tuple[dict[str, str]
         pytest.param(
             {"failed-age": "6h"},
             {"annotated_age_min": 0.0, "annotated_age_max": 4.0 * HOUR},
-            "superseded",
-            "failed-age 6h of the GitRepo is out of bounds: 4h",
-            id="above-the-most",
+            "young",
+            None,
+            id="above-the-most-but-not-above-own",
+        ),
+        pytest.param(
+            {"failed-age": "11h"},
+            {"annotated_age_max": 4.0 * HOUR},
+            "young",
+            "failed-age 11h of the GitRepo is out of bounds: 10h",
+            id="above-the-most-and-own",
         ),
         pytest.param({"failed-keep": "1"}, {}, "newest", None, id="more-than-own"),
         pytest.param(
@@ -225,3 +232,16 @@ def test_annotations_reach_current_jobs_that_the_policy_lets_go() -> None:
     plan = judge([current_job(ago=20 * HOUR)], gitrepo({"failed-age": "30h"}), settings=OPERATOR | {"current": "all"})
 
     assert [one.until for one in plan.verdicts] == [AT + 10 * HOUR]
+
+
+def test_an_annotation_is_not_made_readable_by_cutting_it() -> None:
+    """What is longer than we keep is no good value, whatever its beginning says."""
+    long = {"failed-age": "20h" + " " * 300 + "after the audit"}
+
+    assert verdict(of_gitrepo=long).reason.value == "unreadable"
+
+
+def test_more_annotations_than_are_kept_make_the_job_unreadable() -> None:
+    many = {f"a-note-{number:02}": "x" for number in range(30)} | {"protect": "false"}
+
+    assert verdict(of_gitrepo=many).reason.value == "unreadable"

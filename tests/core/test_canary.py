@@ -40,8 +40,8 @@ def test_whether_a_job_came_back(deleted: Job, found: Job, expected: bool) -> No
 
 def test_a_deleted_job_is_watched_for_ten_minutes() -> None:
     canary = Canary()
-    canary.deleted(made("a"), at=1000.0)
-    canary.deleted(made("b"), at=1300.0)
+    canary.deleted([made("a")], at=1000.0)
+    canary.deleted([made("b")], at=1300.0)
 
     assert WATCHED == 600.0
     assert [job.uid for job in canary.watched(1000.0 + WATCHED - 1)] == ["a", "b"]
@@ -52,14 +52,14 @@ def test_a_deleted_job_is_watched_for_ten_minutes() -> None:
 def test_jobs_that_prove_nothing_any_more_are_forgotten() -> None:
     canary = Canary()
     for second in range(0, 6000, 60):
-        canary.deleted(made(f"uid-{second}"), at=float(second))
+        canary.deleted([made(f"uid-{second}")], at=float(second))
 
     assert len(canary.gone) == WATCHED / 60
 
 
 def test_a_tripped_canary_blocks_that_gitrepo_for_a_day() -> None:
     canary, back = Canary(), made("a")
-    canary.deleted(back, at=1000.0)
+    canary.deleted([back], at=1000.0)
     canary.trip(back, at=1010.0)
     other = Owner("team", "blog", "blog-1")
 

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from cleaner import fleet
+from cleaner.fleet.version import deployment_page
 from tests.core.worlds import HOUR, Raw, gitrepo, job, namespace, page, stamp
 
 QUOTED = b"SPOILT"
@@ -54,6 +55,7 @@ BAD_JOBS = [
     pytest.param(_bad_status(conditions=[{"type": "Failed", "status": True}]), id="status-is-a-truth"),
     pytest.param(_late("1" * 400), id="a-deadline-beyond-all-floats"),
     pytest.param(_late('"7"'), id="a-deadline-in-quotes"),
+    pytest.param(_bad(annotations={"commit": "HALF"}).replace(b"HALF", rb"\ud800"), id="half-a-surrogate-pair"),
     pytest.param(b"null", id="null"),
     pytest.param(b"7", id="a-number"),
     pytest.param(b'"Job"', id="a-text"),
@@ -213,3 +215,16 @@ def test_a_page_may_come_in_a_buffer_that_is_used_again() -> None:
     buffer[:] = b" " * len(buffer)
 
     assert (fact.name, fact.owner.name) == ("shop-00000", "shop")
+
+
+def test_uid_and_departure_of_any_object() -> None:
+    assert fleet.read_identity(msgspec.json.encode(job("shop-00000"))) == ("uid-shop-00000", False)
+    assert fleet.read_identity(msgspec.json.encode(gitrepo(deletionTimestamp=stamp(1)))) == ("11111111-aaaa", True)
+
+
+def test_a_page_of_deployments_is_handed_on_whole() -> None:
+    body = page([{"metadata": {"name": "gitjob"}}], resourceVersion="3", **{"continue": "more"})
+
+    assert deployment_page(body) == fleet.Page([body], [], 0, "3", "more")
+    with pytest.raises(msgspec.DecodeError):
+        deployment_page(b"<html>")

@@ -167,6 +167,17 @@ def test_by_default_an_annotation_can_only_keep_more(world: World, name: str, co
     assert _doomed(_of_jobs(calm, wish)) <= _doomed(calm)
 
 
+@settings(usual, max_examples=250)
+@given(worlds(), st.integers(0, 200), st.integers(0, 5))
+def test_a_wish_for_more_than_the_operator_has_never_brings_less(world: World, hours: int, more: int) -> None:
+    """Not even where the greatest value that may be wished for is below the operator's own."""
+    calm = world._replace(gitrepo=gitrepo(), jobs=[{**job, "metadata": _bare(job["metadata"])} for job in world.jobs])
+    age, keep = world.settings.get("failed_age", 72.0 * HOUR), world.settings.get("failed_keep", 1)
+    wish = {"failed-age": f"{int(age) + hours * HOUR}s", "failed-keep": str(keep + more)}
+
+    assert _doomed(calm._replace(gitrepo=gitrepo(wish))) <= _doomed(calm)
+
+
 def _bare(metadata: Raw) -> Raw:
     kept = {name: text for name, text in metadata["annotations"].items() if not name.startswith("gitjob-cleaner/")}
     return {**metadata, "annotations": kept}

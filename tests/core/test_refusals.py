@@ -52,6 +52,9 @@ def refused(flags: dict[str, str], environment: dict[str, str] | None = None) ->
         pytest.param("current", "none", "'none' is not one of keep, succeeded, all", id="bad-choice"),
         pytest.param("output", "yaml", "'yaml' is not one of table, json", id="bad-output"),
         pytest.param("log_level", "trace", "'trace' is not one of debug, info, warning, error", id="bad-log-level"),
+        pytest.param(
+            "namespaces", " , ", "it names no Namespace; leave it out to look after the whole cluster", id="no-namespace-at-all"
+        ),
         pytest.param("namespaces", "a,B", "'B' is not the name of a Namespace", id="bad-namespace"),
         pytest.param("namespaces", "team-*", "'team-*' is not the name of a Namespace", id="pattern-for-a-name"),
         pytest.param(
@@ -87,9 +90,9 @@ def test_a_bad_value_is_told_as_its_source_writes_it(write: Write, name: str, te
             "failed_age: True is not a duration like 72h, 10m or 1h30m (it needs a unit)",
             id="truth-for-an-age",
         ),
-        pytest.param(
-            "failed_age:", "failed_age: None is not a duration like 72h, 10m or 1h30m (it needs a unit)", id="nothing-for-an-age"
-        ),
+        pytest.param("failed_age:", "failed_age: it has no value", id="nothing-for-an-age"),
+        pytest.param("selector:", "selector: it has no value", id="nothing-for-a-selector"),
+        pytest.param("annotated_age_min: null", "annotated_age_min: it has no value", id="null"),
         pytest.param("failed_keep: true", "failed_keep: True is not a count, 0 or more", id="truth-for-a-count"),
         pytest.param("failed_keep: 1.0", "failed_keep: 1.0 is not a count, 0 or more", id="fraction-for-a-count"),
         pytest.param("failed_keep: [1]", "failed_keep: [1] is not a count, 0 or more", id="list-for-a-count"),
@@ -104,6 +107,7 @@ def test_a_bad_value_is_told_as_its_source_writes_it(write: Write, name: str, te
         pytest.param("colour: blue", "colour: unknown; see gitjob-cleaner sweep --help for the names", id="unknown"),
         pytest.param("config: other.yaml", "config: unknown; did you mean kubeconfig?", id="a-file-in-a-file"),
         pytest.param("7: x", "7: unknown; see gitjob-cleaner sweep --help for the names", id="a-number-for-a-name"),
+        pytest.param("yes: 1", "yes: 1 is not true or false", id="a-name-that-yaml-takes-for-a-truth"),
         pytest.param("settle: 1m\nsettle: 2m", "settle stands more than once", id="duplicate-key"),
         pytest.param("- failed_age", "not a list of settings like failed_age: 72h", id="a-list"),
         pytest.param("failed_age 72h", "not a list of settings like failed_age: 72h", id="a-text"),
@@ -113,17 +117,6 @@ def test_a_bad_file(write: Write, text: str, message: str) -> None:
     path = write(text)
 
     assert refused({"config": path}) == [f"{path}: {message}"]
-
-
-def test_a_selector_that_stands_empty_in_the_file_selects_nothing_by_accident(write: Write) -> None:
-    """`selector:` without a value is null to YAML: it must not become the label `None`, which no GitRepo has."""
-    path = write("selector:")
-    try:
-        selector = load_settings({"config": path}, {}).selector
-    except BadSettings:
-        selector = ""
-
-    assert selector == ""
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -37,6 +37,21 @@ def test_without_any_source_all_have_their_defaults() -> None:
     assert load_settings({}, {"HOME": "/root", "PATH": "/bin"}) == Settings()
 
 
+def test_what_kubernetes_tells_a_pod_of_a_service_of_our_name_is_no_setting() -> None:
+    """Links to a Service `gitjob-cleaner`, or `gitjob-cleaner-metrics`, come into the environment of every Pod beside it."""
+    links = {
+        "GITJOB_CLEANER_SERVICE_HOST": "10.0.0.1",
+        "GITJOB_CLEANER_SERVICE_PORT": "8080",
+        "GITJOB_CLEANER_SERVICE_PORT_HTTP_METRICS": "8080",
+        "GITJOB_CLEANER_PORT": "tcp://10.0.0.1:8080",
+        "GITJOB_CLEANER_PORT_8080_TCP": "tcp://10.0.0.1:8080",
+        "GITJOB_CLEANER_PORT_8080_TCP_ADDR": "10.0.0.1",
+        "GITJOB_CLEANER_METRICS_SERVICE_HOST": "10.0.0.2",
+    }
+
+    assert load_settings({}, links) == Settings()
+
+
 def test_the_defaults_are_those_of_the_design() -> None:
     defaults = dataclasses.asdict(Settings())
     expected = {
@@ -92,7 +107,7 @@ def test_the_file_may_be_named_by_the_environment_and_the_flag_wins(write: Write
     [
         pytest.param("namespaces", "a,b", ("a", "b"), id="list"),
         pytest.param("namespaces", " a , b ,", ("a", "b"), id="list-with-blanks"),
-        pytest.param("namespaces", "", (), id="empty-list"),
+        pytest.param("exclude_namespaces", "", (), id="empty-list"),
         pytest.param("exclude_namespaces", "team-*,shop-[ab]", ("team-*", "shop-[ab]"), id="patterns"),
         pytest.param("selector", " env in (a,b),!x ", "env in (a,b),!x", id="selector"),
         pytest.param("failed_age", "1h30m", 5400.0, id="duration"),
@@ -129,6 +144,7 @@ def test_a_text_is_read_the_same_as_flag_and_from_the_environment(name: str, tex
         pytest.param("failed_keep: 3", "failed_keep", 3, id="number"),
         pytest.param("failed_keep: '3'", "failed_keep", 3, id="number-in-quotes"),
         pytest.param("failed_age: 0", "failed_age", 0.0, id="zero"),
+        pytest.param("yes: true", "yes", True, id="a-name-that-yaml-takes-for-a-truth"),
         pytest.param("wake: true", "wake", True, id="truth"),
         pytest.param("wake: 'false'", "wake", False, id="untruth-in-quotes"),
         pytest.param("delete_rate: 2.5", "delete_rate", 2.5, id="rate"),

@@ -127,9 +127,9 @@ def test_what_has_a_jobs_name_now_is_found(server: Server, place: str) -> None:
     here, gone = listed(port.jobs(place))
     end(port, gone)
 
-    found = {job.name: now for job, now in port.find([here, gone])}
+    found = {seen.job.name: (seen.uid, seen.found) for seen in port.find([here, gone])}
 
-    assert (found[here.name], found[gone.name]) == (here, None)
+    assert found == {here.name: (here.uid, here), gone.name: ("", None)}
 
 
 def test_a_name_is_taken_whoever_owns_it(server: Server, place: str) -> None:

@@ -54,8 +54,22 @@ def test_it_shows_what_is_kept_and_that_the_protected_stay() -> None:
 
 def test_sweep_and_explain_from_a_second_terminal_agree(second_terminal: dict[str, str]) -> None:
     """Each time of asking the world has gone on, so the two are held together by what time does not change."""
-    swept = run("sweep", "--dry-run", "--output", "json", **second_terminal).document
-    explained = run("explain", "payments", "--output", "json", **second_terminal).document
+    swept = run(
+        "sweep",
+        "--dry-run",
+        "--output",
+        "json",
+        kubeconfig=Path(second_terminal["KUBECONFIG"]),
+        GITJOB_CLEANER_CONFIG=second_terminal["GITJOB_CLEANER_CONFIG"],
+    ).document
+    explained = run(
+        "explain",
+        "payments",
+        "--output",
+        "json",
+        kubeconfig=Path(second_terminal["KUBECONFIG"]),
+        GITJOB_CLEANER_CONFIG=second_terminal["GITJOB_CLEANER_CONFIG"],
+    ).document
 
     assert (swept["exit_code"], swept["fleet"]["version"]) == (0, "0.12.4")
     ours = {line["name"]: line["reason"] for line in swept["jobs"] if line["gitrepo"] == "payments"}
@@ -66,7 +80,14 @@ def test_sweep_and_explain_from_a_second_terminal_agree(second_terminal: dict[st
 
 
 def test_a_dry_run_from_a_second_terminal_deletes_nothing(second_terminal: dict[str, str]) -> None:
-    document = run("sweep", "--dry-run", "--output", "json", **second_terminal).document
+    document = run(
+        "sweep",
+        "--dry-run",
+        "--output",
+        "json",
+        kubeconfig=Path(second_terminal["KUBECONFIG"]),
+        GITJOB_CLEANER_CONFIG=second_terminal["GITJOB_CLEANER_CONFIG"],
+    ).document
 
     assert "deleted" not in document["totals"]["results"]
 

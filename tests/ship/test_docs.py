@@ -55,7 +55,7 @@ def test_every_reason_is_in_the_readme() -> None:
 def test_every_result_is_in_the_page_on_json() -> None:
     page = (ROOT / "docs/json.md").read_text(encoding="utf-8")
 
-    assert [fate.value for fate in Fate if fate is not Fate.STALE and f"`{fate.value}`" not in page] == []
+    assert [fate.value for fate in Fate if fate is not Fate.AGAIN and f"`{fate.value}`" not in page] == []
 
 
 def test_every_decision_has_its_number_and_an_explanation() -> None:
