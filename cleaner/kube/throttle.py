@@ -52,7 +52,8 @@ class Throttle:
             if now >= self._calm_at:
                 self._rate = max(_SLOWEST, (_FIRST_RATE if self._rate == float("inf") else self._rate) / 2)
             pause = _DEFAULT_PAUSE if retry_after is None else min(retry_after, _LONGEST_PAUSE)
-            self._calm_at = self._next = max(self._next, now + pause)
+            self._calm_at = now + pause
+            self._next = max(self._next, self._calm_at)
 
     def recover(self) -> None:
         """Approach the limit again, a step for each request that went well."""
