@@ -18,13 +18,13 @@ def parse_duration(text: str) -> Seconds:
         ValueError: the text is not a duration, is negative, or is longer than a hundred years.
 
     """
-    parts = _PART.findall(text)
     if text == "0":
         return 0.0
     if len(text) > _LONGEST_TEXT:
         raise ValueError(f"{text[:20]!r}... is too long for a duration like 72h, 10m or 1h30m")
     if text.startswith("-"):
         raise ValueError(f"{text!r:.60} is negative; a duration is 0 or more, like 72h, 10m or 1h30m")
+    parts = _PART.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError(f"{text!r:.60} is not a duration like 72h, 10m or 1h30m")
     seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)

@@ -36,7 +36,8 @@ def job(read: wire.Job, shared: Shared) -> model.Job | None:
     commit = annotations.get("commit", "")
     outcome, finished, problem = _finish(read)
     if len(commit) > LONGEST:
-        commit, problem = commit[:LONGEST], f"its annotation commit has {len(commit)} characters"
+        problem = problem or (f"its annotation commit has {len(commit)} characters" if outcome else "")
+        commit = commit[:LONGEST]
     return model.Job(
         owner=_once(shared, owner),
         identity=model.identity(metadata.name, metadata.uid, metadata.resourceVersion, commit),
@@ -74,11 +75,14 @@ def _marks(metadata: wire.JobMetadata) -> int:
 
 def _ours(annotations: dict[str, str]) -> model.Annotations:
     prefix = model.ANNOTATION_PREFIX
-    ours = (
-        (name.removeprefix(prefix)[:LONGEST], text[:LONGEST]) for name, text in annotations.items() if name.startswith(prefix)
-    )
+    ours = ((name.removeprefix(prefix), _bounded(text)) for name, text in annotations.items() if name.startswith(prefix))
     # There are six names: where more than twenty are given, some of these twenty are unknown, and the object unreadable.
     return tuple(sorted(ours)[:20])
+
+
+def _bounded(text: str) -> str:
+    """Keep a value whole or make it one that cannot be read: cut short, it could mean something that nobody wrote."""
+    return text if len(text) <= LONGEST else f"{text[:40]}... ({len(text)} characters)"
 
 
 def _finish(read: wire.Job) -> tuple[model.Outcome | None, model.Moment | None, str]:
