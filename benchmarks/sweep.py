@@ -36,7 +36,8 @@ def main() -> None:
         gitrepos = _prepare(control_plane)
         print(f"seeding {seed.bulk(control_plane, _jobs(gitrepos, given.jobs))} Jobs", flush=True)
         _reading(control_plane, given.rounds)
-        _remove_all(control_plane)
+    with ControlPlane() as control_plane:
+        gitrepos = _prepare(control_plane)
         for latency in (0.0, ROUND_TRIP):
             _deleting(control_plane, gitrepos, given.deletions, max(1, given.rounds - 2), latency)
 

@@ -1,5 +1,6 @@
 """Why each Job of one GitRepo is kept, and what is stuck around it."""
 
+import re
 from collections.abc import Iterable
 
 import msgspec
@@ -10,6 +11,10 @@ from cleaner.result import Result
 from cleaner.retention import Stuck, stuck
 from cleaner.scope import Scope
 from cleaner.sweep import Order, Sweep
+
+
+# A name that Kubernetes could not have would make another path of the request.
+_OBJECT = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
 class NoSuchGitRepo(Exception):
@@ -26,7 +31,7 @@ def find_gitrepo(cluster: Cluster, scope: Scope, text: str) -> GitRepo:
 
     """
     namespace, slash, name = text.rpartition("/")
-    if not name or (slash and not namespace):
+    if not _OBJECT.fullmatch(name) or (slash and not _OBJECT.fullmatch(namespace)):
         raise NoSuchGitRepo(f"{text!r} is not [NAMESPACE/]GITREPO")
     found = [_read(cluster, namespace, name)] if slash else list(_search(cluster, scope, name))
     living = [gitrepo for gitrepo in found if gitrepo is not None]

@@ -2,7 +2,6 @@
 
 import os
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit, urlunsplit
 
 import yaml
 from kubernetes import client, config
@@ -56,9 +55,9 @@ def _where(kubeconfig: str, context: str, server: str) -> Where:
 
 
 def without_secrets(server: str) -> str:
-    """Write a URL without the user and the password that it may hold."""
-    parts = urlsplit(server)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    """Write a URL without the user and the password that it may hold, even one that is no URL at all."""
+    scheme, mark, rest = server.rpartition("://")
+    return scheme + mark + rest.rpartition("@")[2]
 
 
 def _one_line(error: Exception) -> str:

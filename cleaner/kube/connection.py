@@ -1,7 +1,7 @@
 """One request to the API server, with a time limit, and its answer or its error by meaning."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
@@ -117,7 +117,8 @@ class Connection:
         limits = (min(connect, self._timeout), self._timeout)
         self.requests += 1
         try:
-            response = api.call_api(method, api.configuration.host + path, headers, body, _request_timeout=limits).response
+            # Not the client's own host: it may hold a password, which errors would repeat, and nothing goes to another server.
+            response = api.call_api(method, self.where.server + path, headers, body, _request_timeout=limits).response
             self._note_date(response.headers.get("Date", ""))
             retry_after = _retry_after(response.headers.get("Retry-After"))
             return Answer(response.status, self._read(response, deadline), retry_after)
@@ -151,9 +152,8 @@ class Connection:
         """Read the body within the time limit: a server that sends a byte a second must not hold us for ever."""
         body = bytearray()
         try:
-            # As it comes: `stream` and `read` gather a whole chunk first, and look at no clock before they have it.
-            while chunk := response.read1(_CHUNK):
-                body += chunk
+            for piece in _pieces(response):
+                body += piece
                 if self._clock.monotonic() > deadline:
                     raise Unreachable("the answer was still coming in when its time was up")
         except BaseException:
@@ -176,6 +176,11 @@ class Connection:
     def close(self) -> None:
         """Close the pool."""
         self._client.close()
+
+
+def _pieces(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    """Yield the body as it comes: `stream` does so where it comes in chunks, as a list does; else it waits for a full one."""
+    return response.stream(_CHUNK) if getattr(response, "chunked", False) else iter(lambda: response.read1(_CHUNK), b"")
 
 
 def _retry_after(text: str | None) -> Seconds | None:

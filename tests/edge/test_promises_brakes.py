@@ -42,7 +42,7 @@ def test_a_low_rate_with_many_workers_ends_with_everything_deleted(
     control_plane: ControlPlane, namespace: str, rate: float
 ) -> None:
     """A worker's turn may come later than the 5 s for which a reading is fresh: that must not be waited for in vain."""
-    names = stock(control_plane, namespace, 17)
+    names = stock(control_plane, namespace, 31)
 
     passed = sweep(control_plane.kubeconfig(), namespace, timer=hastened(), delete_rate=rate, delete_workers=8)
 
@@ -51,7 +51,7 @@ def test_a_low_rate_with_many_workers_ends_with_everything_deleted(
 
 @pytest.mark.timeout(60)
 def test_a_burst_of_429_is_one_plea_for_patience(control_plane: ControlPlane, namespace: str) -> None:
-    names = stock(control_plane, namespace, 25)
+    names = stock(control_plane, namespace, 19)
     sent = [0]
 
     def rule(request: Request) -> Answer | None:

@@ -179,7 +179,7 @@ def test_what_is_deleted_in_flight_is_told_as_tried_and_never_as_spared(control_
     gone = set(names) - living(control_plane, namespace)
     assert passed.of("deleted") == gone
     assert names[0] in gone
-    assert {name: told(passed, name) for name in gone} == dict.fromkeys(gone, [Attempted])
+    assert {name: told(passed, name) for name in gone} == {name: [Attempted] for name in gone}
 
 
 def test_what_was_deleted_has_a_verdict_that_deletes_in_every_output(control_plane: ControlPlane, namespace: str) -> None:
