@@ -12,7 +12,6 @@ from cleaner.retention import Stuck, stuck
 from cleaner.scope import Scope
 from cleaner.sweep import Order, Sweep
 
-
 # A name that Kubernetes could not have would make another path of the request.
 _OBJECT = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 

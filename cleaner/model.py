@@ -19,6 +19,9 @@ class Outcome(enum.Enum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
 
+    # Members are equal only to themselves; Enum's own hash is a call into Python for each look into a dict.
+    __hash__ = object.__hash__
+
 
 class Owner(msgspec.Struct, frozen=True, gc=False):
     """The GitRepo that controls a Job, by what the Job's owner reference says; shared by all Jobs that say the same."""

@@ -1,7 +1,6 @@
 """One object as it travels into the facts that the rules read."""
 
 from datetime import datetime
-from typing import TypeVar, cast
 
 from cleaner import model
 from cleaner.durations import parse_duration
@@ -17,8 +16,6 @@ LONGEST = 200
 Shared = dict[object, object]
 """Facts that many Jobs have in common, kept once."""
 
-T = TypeVar("T")
-
 _OUTCOMES = {"Complete": model.Outcome.SUCCEEDED, "Failed": model.Outcome.FAILED}
 
 
@@ -29,7 +26,7 @@ def job(read: wire.Job, shared: Shared) -> model.Job | None:
     The controlling owner is a GitRepo by kind and apiVersion (Fleet sets exactly one, by `SetControllerReference`).
     """
     metadata = read.metadata
-    owner = _owner(metadata)
+    owner = _owner(metadata, shared)
     if owner is None:
         return None
     annotations = metadata.annotations or {}
@@ -39,33 +36,37 @@ def job(read: wire.Job, shared: Shared) -> model.Job | None:
         problem = problem or (f"its annotation commit has {len(commit)} characters" if outcome else "")
         commit = commit[:LONGEST]
     return model.Job(
-        owner=_once(shared, owner),
-        identity=model.identity(metadata.name, metadata.uid, metadata.resourceVersion, commit),
-        created=metadata.creationTimestamp.timestamp(),
-        outcome=outcome,
-        finished=finished,
-        generations=_generations(metadata.labels, shared),
-        annotations=_ours(annotations),
-        marks=_marks(metadata),
-        problem=problem,
+        owner,
+        model.identity(metadata.name, metadata.uid, metadata.resourceVersion, commit),
+        metadata.creationTimestamp.timestamp(),
+        outcome,
+        finished,
+        _generations(metadata.labels, shared),
+        _ours(annotations),
+        _marks(metadata),
+        problem,
     )
 
 
-def _owner(metadata: wire.JobMetadata) -> model.Owner | None:
+def _owner(metadata: wire.JobMetadata, shared: Shared) -> model.Owner | None:
     for reference in metadata.ownerReferences or ():
         if reference.controller and reference.kind == "GitRepo" and reference.apiVersion == "fleet.cattle.io/v1alpha1":
-            return model.Owner(metadata.namespace, reference.name, reference.uid)
+            known = shared.get(reference.uid)
+            if isinstance(known, model.Owner) and (known.namespace, known.name) == (metadata.namespace, reference.name):
+                return known
+            owner = shared[reference.uid] = model.Owner(metadata.namespace, reference.name, reference.uid)
+            return owner
     return None
-
-
-def _once(shared: Shared, fact: T) -> T:
-    return cast(T, shared.setdefault(fact, fact))
 
 
 def _generations(labels: wire.JobLabels | None, shared: Shared) -> model.Generations | None:
     if labels is None or labels.gitrepo is None:
         return None
-    return _once(shared, model.Generations(labels.gitrepo, labels.force_sync or ""))
+    key = (labels.gitrepo, labels.force_sync)
+    known = shared.get(key)
+    if not isinstance(known, model.Generations):
+        known = shared[key] = model.Generations(labels.gitrepo, labels.force_sync or "")
+    return known
 
 
 def _marks(metadata: wire.JobMetadata) -> int:
@@ -75,9 +76,9 @@ def _marks(metadata: wire.JobMetadata) -> int:
 
 def _ours(annotations: dict[str, str]) -> model.Annotations:
     prefix = model.ANNOTATION_PREFIX
-    ours = ((name.removeprefix(prefix), _bounded(text)) for name, text in annotations.items() if name.startswith(prefix))
+    ours = [(name.removeprefix(prefix), _bounded(text)) for name, text in annotations.items() if name.startswith(prefix)]
     # There are six names: where more than twenty are given, some of these twenty are unknown, and the object unreadable.
-    return tuple(sorted(ours)[:20])
+    return tuple(sorted(ours)[:20]) if ours else ()
 
 
 def _bounded(text: str) -> str:
@@ -91,12 +92,15 @@ def _finish(read: wire.Job) -> tuple[model.Outcome | None, model.Moment | None, 
 
     `FailureTarget` and `SuccessCriteriaMet` come before the terminal condition: alone they mean that it still runs.
     """
-    terminal = [c for c in (read.status and read.status.conditions) or () if c.status == "True" and c.type in _OUTCOMES]
-    if not terminal:
+    ended: wire.Condition | None = None
+    for condition in (read.status and read.status.conditions) or ():
+        if condition.type in _OUTCOMES and condition.status == "True":
+            if ended is not None:
+                return None, None, "its status says both Complete and Failed"
+            ended = condition
+    if ended is None:
         return None, None, ""
-    if len(terminal) > 1:
-        return None, None, "its status says both Complete and Failed"
-    return _OUTCOMES[terminal[0].type], _finished_at(read, terminal[0]), ""
+    return _OUTCOMES[ended.type], _finished_at(read, ended), ""
 
 
 def _finished_at(read: wire.Job, condition: wire.Condition) -> model.Moment:

@@ -1,22 +1,22 @@
 """One request to the API server, with a time limit, and its answer or its error by meaning."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+from http.client import HTTPException
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 import msgspec
-import urllib3
 from kubernetes import client
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from cleaner.cluster import Clock, Misconfigured, Unreachable
 from cleaner.durations import Seconds
 from cleaner.fleet import Body
+from cleaner.kube.body import read_body
 from cleaner.kube.configuration import IN_CLUSTER, Where, load_configuration
 
-_CHUNK = 1 << 16
 _CONNECT: Seconds = 10.0
 _CREDENTIALS_KEPT: Seconds = 1.0
 
@@ -121,10 +121,11 @@ class Connection:
             response = api.call_api(method, self.where.server + path, headers, body, _request_timeout=limits).response
             self._note_date(response.headers.get("Date", ""))
             retry_after = _retry_after(response.headers.get("Retry-After"))
-            return Answer(response.status, self._read(response, deadline), retry_after)
+            body = read_body(response, lambda: self._in_time(deadline))
+            return Answer(response.status, body, retry_after)
         except (NewConnectionError, ConnectTimeoutError) as error:
             raise NotSent(describe(error)) from error
-        except (HTTPError, OSError) as error:
+        except (HTTPError, HTTPException, OSError) as error:
             raise Unreachable(describe(error)) from error
         except client.ApiException as error:
             # The client wraps an error of TLS in this, with no status.
@@ -148,19 +149,9 @@ class Connection:
             self._kept = (api, now + _CREDENTIALS_KEPT, headers)
         return headers
 
-    def _read(self, response: urllib3.BaseHTTPResponse, deadline: Seconds) -> bytearray:
-        """Read the body within the time limit: a server that sends a byte a second must not hold us for ever."""
-        body = bytearray()
-        try:
-            for piece in _pieces(response):
-                body += piece
-                if self._clock.monotonic() > deadline:
-                    raise Unreachable("the answer was still coming in when its time was up")
-        except BaseException:
-            response.close()
-            raise
-        response.release_conn()
-        return body
+    def _in_time(self, deadline: Seconds) -> None:
+        if self._clock.monotonic() > deadline:
+            raise Unreachable("the answer was still coming in when its time was up")
 
     def _note_date(self, date: str) -> None:
         """Hold the API's clock against ours, as soon as its answer begins; an answer without a date tells nothing new."""
@@ -176,11 +167,6 @@ class Connection:
     def close(self) -> None:
         """Close the pool."""
         self._client.close()
-
-
-def _pieces(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
-    """Yield the body as it comes: `stream` does so where it comes in chunks, as a list does; else it waits for a full one."""
-    return response.stream(_CHUNK) if getattr(response, "chunked", False) else iter(lambda: response.read1(_CHUNK), b"")
 
 
 def _retry_after(text: str | None) -> Seconds | None:

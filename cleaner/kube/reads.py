@@ -64,16 +64,20 @@ class Reads:
         """
         query = {"limit": str(PAGE_SIZE)}
         while True:
-            answer = self.get(path, query)
-            if answer.status == 404:
-                raise Denied(f"{path} is not served here: is Fleet installed?")
-            page = self._understood(path, query, answer, decode)
+            page = self._page(path, query, decode)
             yield page
             if not page.next:
                 return
             if page.next == query.get("continue"):
                 raise ClusterError(f"{path}: the list does not go on")
             query["continue"] = page.next
+
+    def _page(self, path: str, query: Mapping[str, str], decode: Callable[[Body], Page[Fact]]) -> Page[Fact]:
+        """Read one page; its body is gone when this returns, so that the next one can have its place in memory."""
+        answer = self.get(path, query)
+        if answer.status == 404:
+            raise Denied(f"{path} is not served here: is Fleet installed?")
+        return self._understood(path, query, answer, decode)
 
     def decoded(self, path: str, decode: Callable[[Body], Fact]) -> Fact | None:
         """GET and decode one object; None where the API says that there is none."""

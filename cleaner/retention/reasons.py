@@ -25,6 +25,9 @@ class Reason(enum.Enum):
     SUPERSEDED = "superseded"
     EXPIRED = "expired"
 
+    # As for `Outcome`: a verdict is asked whether it deletes once for every Job of the cluster.
+    __hash__ = object.__hash__
+
     @property
     def deletes(self) -> bool:
         """Whether this is a reason to delete."""

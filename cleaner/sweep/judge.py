@@ -2,7 +2,6 @@
 
 import msgspec
 
-from cleaner.durations import Seconds
 from cleaner.happened import Judged, Observer
 from cleaner.inventory import Group, Inventory
 from cleaner.model import Fleet, Moment, Owner
@@ -48,7 +47,7 @@ class Judge(msgspec.Struct):
         return [found for g in groups if g.gitrepo for found in stuck(g.gitrepo, g.jobs, self.fleet, now)]
 
     def doomed(self) -> list[Verdict]:
-        """Return all verdicts that delete, oldest finish first."""
+        """Return all verdicts that delete, oldest finish first; those of one moment stay in the API's order."""
         doomed = [verdict for each in self.plans.values() for verdict in each.doomed]
         return sorted(doomed, key=_age)
 
@@ -58,8 +57,8 @@ def _as_acted(each: Plan, acted: dict[str, Verdict]) -> Plan:
     return msgspec.structs.replace(each, verdicts=verdicts)
 
 
-def _age(verdict: Verdict) -> tuple[Seconds, str, str]:
-    return (verdict.job.finished or 0.0, verdict.job.namespace, verdict.job.name)
+def _age(verdict: Verdict) -> Moment:
+    return verdict.job.finished or 0.0
 
 
 def _unselected(group: Group) -> Plan:
