@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import select
 import ssl
 import threading
 from typing import Any
@@ -42,8 +43,11 @@ class Client:
 
     def _take(self) -> tuple[http.client.HTTPConnection, int]:
         with self._lock:
-            if self._idle:
-                return self._idle.pop(), self._age
+            while self._idle:
+                connection = self._idle.pop()
+                if not _was_ended(connection):
+                    return connection, self._age
+                connection.close()
         if self._tls:
             return http.client.HTTPSConnection("127.0.0.1", self._port, timeout=60, context=self._tls), self._age
         return http.client.HTTPConnection("127.0.0.1", self._port, timeout=60), self._age
@@ -54,6 +58,11 @@ class Client:
                 self._idle.append(connection)
                 return
         connection.close()
+
+
+def _was_ended(connection: http.client.HTTPConnection) -> bool:
+    """Whether the server has closed a connection while nobody used it, as the API does after a minute and a half."""
+    return connection.sock is None or bool(select.select([connection.sock], [], [], 0)[0])
 
 
 def parsed(body: bytes) -> Any:
