@@ -49,7 +49,7 @@ test-all: test test-lowest bench ## all of it
 docs: .venv/test ## write the parts of the docs that come from the code
 	$(BIN)/python docs/generate.py
 
-bench: .venv/test ## measure against a bare read and the client's typed list (JOBS=20000 DELETIONS=4000)
+bench: .venv/test ## measure against a bare read and the client's typed list (JOBS=20000 DELETIONS=5000)
 	$(BIN)/python -m benchmarks.sweep $(if $(JOBS),--jobs $(JOBS)) $(if $(DELETIONS),--deletions $(DELETIONS))
 
 UV_COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-emit-find-links \

@@ -29,7 +29,7 @@ def main() -> None:
     """Run it all and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=20_000, help="Jobs to read")
-    parser.add_argument("--deletions", type=int, default=4_000, help="Jobs to delete in each measurement")
+    parser.add_argument("--deletions", type=int, default=5_000, help="Jobs to delete in each measurement")
     parser.add_argument("--rounds", type=int, default=5, help="how often each way takes its turn")
     given = parser.parse_args()
     with ControlPlane() as control_plane:
