@@ -100,6 +100,7 @@ class KubeCluster:
 
     def delete(self, doomed: Iterable[Doomed], brake: Brake) -> Iterator[Deletion]:
         """Delete by the contract of `kube.deletions`."""
+        self._deletions.forget_denials()
         work = functools.partial(self._deletions.delete, brake=brake)
         return in_parallel(self._paced(doomed), work, _failed, self._limits.delete_workers)
 

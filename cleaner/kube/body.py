@@ -1,6 +1,7 @@
 """The body of an answer, read to its end or to the end of its time."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from http.client import HTTPResponse, IncompleteRead
 from io import BufferedReader
 
@@ -19,20 +20,19 @@ def read_body(response: urllib3.BaseHTTPResponse, check: Callable[[], None]) -> 
 
     """
     body = bytearray()
-    try:
+    with ExitStack() as broken:
+        broken.callback(response.close)  # half read, the connection is of no more use
         original = getattr(response, "_original_response", None)
         if isinstance(original, HTTPResponse) and original.chunked:
-            # urllib3 spends five calls into Python on each chunk, and a page of Jobs has a thousand: reading them here halves
-            # what a page costs.
+            # urllib3 spends five calls into Python on each chunk, and a page of Jobs has a thousand: reading them here saves
+            # most of these.
             _read_chunks(original.fp, body, check)
             original.close()
         else:
             while piece := response.read1(_PIECE):
                 body += piece
                 check()
-    except BaseException:
-        response.close()
-        raise
+        broken.pop_all()
     response.release_conn()
     return body
 
