@@ -2,12 +2,12 @@
 
 import enum
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
 from cleaner.durations import Seconds
-from cleaner.fleet import Page
+from cleaner.fleet import Change, Page
 from cleaner.model import Fleet, GitRepo, Job, Moment, Namespace, Owner
 
 
@@ -33,6 +33,18 @@ class Expired(ClusterError):
 
 class Throttled(ClusterError):
     """The server asks for patience (429) for longer than we have."""
+
+
+class Conflict(ClusterError):
+    """409: somebody else has written the object since we read it, or has made one of its name."""
+
+
+class Kind(enum.Enum):
+    """The kinds that are watched, by the plural that the API has for them."""
+
+    JOBS = "jobs"
+    GITREPOS = "gitrepos"
+    NAMESPACES = "namespaces"
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -154,6 +166,77 @@ class Gauges(Protocol):
 
     def paused(self) -> Refusal | None:
         """Whether the cleaner's own Namespace or Lease carries `gitjob-cleaner/pause`, as read within the last seconds."""
+
+    def throttled(self) -> bool:
+        """Whether deletions go slower than allowed, because the server asked for it."""
+
+
+class Stream(Protocol):
+    """An open watch. Iterating it ends when the server ends it, or when it is interrupted."""
+
+    def __iter__(self) -> Iterator[list[Change[Any]]]:
+        """
+        Yield what has come, some changes at a time, an empty list where nothing came of it but a sign of life.
+
+        Raises:
+            Expired: the version that it began with is gone (410, as an answer or as an event): list afresh.
+            Denied: we may not watch.
+            Unreachable: it went silent for longer than it may, or broke; half a line is dropped.
+            ClusterError: anything else, a line that is no JSON among it.
+
+        """
+
+    def interrupt(self) -> None:
+        """End it at once, from any thread; the thread that reads it wakes up."""
+
+
+class Watches(Protocol):
+    """What keeping an inventory current needs beside looking."""
+
+    def watch(self, kind: Kind, namespace: str, version: str, quiet: Seconds) -> Stream:
+        """
+        Prepare a watch from a version on, with bookmarks; nothing is sent before it is iterated.
+
+        `quiet` is the longest silence: on a quiet kind the API sends a bookmark every minute.
+        """
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """A Lease as it was read: an empty holder has released it; every renewal changes the version."""
+
+    holder: str
+    duration: Seconds
+    version: str
+    transitions: int = 0
+
+
+class Leases(Protocol):
+    """What electing a leader needs: one request per call, none is repeated, each within `limit` seconds."""
+
+    def lease(self, limit: Seconds) -> Lease | None:
+        """Read our Lease; None where there is none. Raises a ClusterError."""
+
+    def hold(self, seen: Lease | None, holder: str, duration: Seconds, limit: Seconds) -> Lease:
+        """Take or renew the Lease as it was seen, or make it. Raises Conflict where it has changed since, or a ClusterError."""
+
+    def release(self, seen: Lease, limit: Seconds) -> None:
+        """Give our Lease back, so that another need not wait. Raises as `hold` does."""
+
+
+class Announcement(msgspec.Struct, frozen=True):
+    """A Kubernetes Event on a GitRepo, in the making."""
+
+    gitrepo: Owner
+    reason: str
+    message: str
+    warning: bool = False
+
+
+class Events(Protocol):
+    """What announcing needs."""
+
+    def announce(self, announcement: Announcement) -> None:
+        """Write one Event. Raises a ClusterError."""
 
 
 class Names(Protocol):

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import msgspec
 
 from cleaner.cluster import Deletion, Refusal
-from cleaner.model import GitRepo, Job
+from cleaner.durations import Seconds
+from cleaner.model import GitRepo, Job, Moment
 from cleaner.retention import Plan, Verdict
 
 
@@ -67,5 +68,91 @@ class CanaryTripped(msgspec.Struct, frozen=True):
     returned: Job
 
 
-Happened = Read | Unreadable | Judged | Attempted | Spared | NamespaceRefused | Braked | CanaryTripped
+class Requested(msgspec.Struct, frozen=True):
+    """
+    A request to the API has had its answer, or none.
+
+    `verb` and `resource` are those of RBAC; `code` is the HTTP status, or `timeout`, `connection` or `other`. It is told by the
+    thread that asked, so several may tell at once. For a watch, `seconds` is the time until its answer began.
+    """
+
+    verb: str
+    resource: str
+    code: str
+    seconds: Seconds
+
+
+class WatchEnded(msgspec.Struct, frozen=True):
+    """A watch ended and is begun again. `reason`: closed, expired, silent, broken, denied or failed."""
+
+    kind: str
+    namespace: str
+    reason: str
+    detail: str = ""
+
+
+class Finished(msgspec.Struct, frozen=True):
+    """One of Fleet's Jobs has finished while we watched."""
+
+    job: Job
+
+
+class Late(msgspec.Struct, frozen=True):
+    """A Job that came due while we watched is gone, this long after its last reason to stay had ended."""
+
+    job: Job
+    seconds: Seconds
+
+
+class Led(msgspec.Struct, frozen=True):
+    """We began or ceased to lead."""
+
+    leading: bool
+    detail: str = ""
+
+
+class Swept(msgspec.Struct, frozen=True):
+    """
+    A pass has ended.
+
+    `trigger`: start, interval, leader (these read everything) or watch. `outcome`: done, partial, braked, refused, unreachable or
+    stopped, as the exit code of a `sweep` would say.
+    """
+
+    id: str
+    trigger: str
+    outcome: str
+    started: Moment
+    seconds: Seconds
+    gitrepos: int
+    jobs: int
+    fates: tuple[tuple[str, int], ...] = ()
+    backlog: int = 0
+    detail: str = ""
+
+
+class AnnouncementsDropped(msgspec.Struct, frozen=True):
+    """Kubernetes Events that were not written, and why."""
+
+    count: int
+    detail: str
+
+
+Happened = (
+    Read
+    | Unreadable
+    | Judged
+    | Attempted
+    | Spared
+    | NamespaceRefused
+    | Braked
+    | CanaryTripped
+    | Requested
+    | WatchEnded
+    | Finished
+    | Late
+    | Led
+    | Swept
+    | AnnouncementsDropped
+)
 Observer = Callable[[Happened], None]

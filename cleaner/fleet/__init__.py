@@ -1,10 +1,12 @@
 """How Fleet and Kubernetes write their objects: bytes in, facts out."""
 
+from cleaner.fleet.changes import Change, WatchError, read_change
 from cleaner.fleet.names import job_name
 from cleaner.fleet.objects import Shared
 from cleaner.fleet.pages import (
     Page,
     Unreadable,
+    find_job,
     gitrepo_page,
     job_page,
     namespace_page,
@@ -18,15 +20,19 @@ from cleaner.fleet.wire import Body
 
 __all__ = [
     "Body",
+    "Change",
     "Page",
     "Shared",
     "Unreadable",
+    "WatchError",
     "deployment_page",
+    "find_job",
     "fleet_version",
     "gitrepo_page",
     "job_name",
     "job_page",
     "namespace_page",
+    "read_change",
     "read_gitrepo",
     "read_identity",
     "read_image_tag",

@@ -1,5 +1,6 @@
 """Whole pages of a list, decoded at once; one bad object costs that object only."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -12,6 +13,7 @@ from cleaner.fleet.wire import Body
 
 Fact = TypeVar("Fact")
 Wire = TypeVar("Wire")
+Encoded = Body | msgspec.Raw
 
 
 class Unreadable(msgspec.Struct, frozen=True):
@@ -64,7 +66,7 @@ _NAMED = msgspec.json.Decoder(_Named)
 _IDENTIFIED = msgspec.json.Decoder(_Identified)
 _RAW = msgspec.json.Decoder(wire.Listed[msgspec.Raw])
 
-_BAD = (msgspec.DecodeError, UnicodeDecodeError, OverflowError, RecursionError)
+BAD = (msgspec.DecodeError, UnicodeDecodeError, OverflowError, RecursionError)
 """What one object that is not what it should be may raise: a wrong type, bytes that are no text, a time beyond the calendar."""
 
 
@@ -76,12 +78,8 @@ def job_page(body: Body, shared: Shared) -> Page[model.Job]:
         msgspec.DecodeError: the body is not a list of anything.
 
     """
-
-    def rescue(item: Body | msgspec.Raw, problem: str) -> model.Job | None:
-        found = objects.job(wire.Job(_NAMED.decode(item).metadata), shared)
-        return found and msgspec.structs.replace(found, problem=problem)
-
-    return _page(body, (_JOBS, _JOB), lambda read: objects.job(read, shared), rescue)
+    understand = functools.partial(objects.job, shared=shared)
+    return _page(body, (_JOBS, _JOB), understand, functools.partial(_rescue_job, shared=shared))
 
 
 def gitrepo_page(body: Body) -> Page[model.GitRepo]:
@@ -111,31 +109,37 @@ def read_job(body: Body) -> model.Job | None:
     return objects.job(_JOB.decode(body), {})
 
 
+def find_job(body: Encoded, shared: Shared) -> model.Job | None:
+    """Facts of a single Job, as a list would have them: one that cannot be understood has a `problem`. Raises if nameless."""
+    understand = functools.partial(objects.job, shared=shared)
+    return _single(body, _JOB, understand, functools.partial(_rescue_job, shared=shared))
+
+
 def read_identity(body: Body) -> tuple[str, bool]:
     """Uid of any single object, and whether it is being deleted. Raises where it has no uid."""
     metadata = _IDENTIFIED.decode(body).metadata
     return metadata.uid, metadata.deletionTimestamp is not None
 
 
-def read_gitrepo(body: Body) -> model.GitRepo:
+def read_gitrepo(body: Encoded) -> model.GitRepo:
     """Facts of a single GitRepo; what cannot be decoded is its `problem`. Raises where it has no name."""
     return _single(body, _GITREPO, objects.gitrepo, _rescue_gitrepo)
 
 
-def read_namespace(body: Body) -> model.Namespace:
+def read_namespace(body: Encoded) -> model.Namespace:
     """Facts of a single Namespace; what cannot be decoded is its `problem`. Raises where it has no name."""
     return _single(body, _NAMESPACE, objects.namespace, _rescue_namespace)
 
 
 def _single(
-    body: Body,
+    body: Encoded,
     decoder: msgspec.json.Decoder[Wire],
     understand: Callable[[Wire], Fact],
-    rescue: Callable[[Body, str], Fact],
+    rescue: Callable[[Encoded, str], Fact],
 ) -> Fact:
     try:
         return understand(decoder.decode(body))
-    except _BAD as error:
+    except BAD as error:
         return rescue(body, str(error))
 
 
@@ -150,7 +154,7 @@ def _page(
         listed = whole.decode(body)
         read = [understand(item) for item in listed.items or ()]
         bad: list[Unreadable] = []
-    except _BAD:
+    except BAD:
         # Something on this page is not what it should be: take the page apart, so that it costs only that object.
         listed = _RAW.decode(body)
         read, bad = _one_by_one(listed.items or [], single, understand, rescue)
@@ -169,33 +173,38 @@ def _one_by_one(
     for item in items:
         try:
             read.append(understand(single.decode(item)))
-        except _BAD as error:
+        except BAD as error:
             try:
                 read.append(rescue(item, str(error)))
-            except _BAD:
-                bad.append(_unreadable(item, str(error)))
+            except BAD:
+                bad.append(unnamed(item, str(error)))
     return read, bad
 
 
-def _rescue_gitrepo(item: Body | msgspec.Raw, problem: str) -> model.GitRepo:
+def _rescue_job(item: Encoded, problem: str, shared: Shared) -> model.Job | None:
+    found = objects.job(wire.Job(_NAMED.decode(item).metadata), shared)
+    return found and msgspec.structs.replace(found, problem=problem)
+
+
+def _rescue_gitrepo(item: Encoded, problem: str) -> model.GitRepo:
     metadata = _known_metadata(item)
     return model.GitRepo(metadata["namespace"], metadata["name"], metadata["uid"], problem=f"its GitRepo: {problem}")
 
 
-def _rescue_namespace(item: Body | msgspec.Raw, problem: str) -> model.Namespace:
+def _rescue_namespace(item: Encoded, problem: str) -> model.Namespace:
     return model.Namespace(_known_metadata(item)["name"], problem=f"its Namespace: {problem}")
 
 
-def _known_metadata(item: Body | msgspec.Raw) -> dict[str, str]:
+def _known_metadata(item: Encoded) -> dict[str, str]:
     metadata = _IDENTIFIED.decode(item).metadata
     return {"namespace": metadata.namespace, "name": metadata.name, "uid": metadata.uid}
 
 
-def _unreadable(item: msgspec.Raw, problem: str) -> Unreadable:
+def unnamed(item: msgspec.Raw, problem: str) -> Unreadable:
     """Name what can still be named: a nameless object is told with question marks rather than left out."""
     try:
         found = msgspec.json.decode(bytes(item).decode(errors="replace"))
-    except _BAD:
+    except BAD:
         found = None
     metadata = found.get("metadata") if isinstance(found, dict) else None
     known = metadata if isinstance(metadata, dict) else {}

@@ -134,6 +134,10 @@ class KubeCluster:
         """Seconds that the API's clock is ahead of ours."""
         return self._connection.skew
 
+    def throttled(self) -> bool:
+        """Whether deletions are slowed down."""
+        return self._throttle.slowed()
+
     def paused(self) -> Refusal | None:
         """Whether there is a pause."""
         return self._pause() if self._limits.own_namespace else None

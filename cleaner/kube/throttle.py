@@ -45,6 +45,10 @@ class Throttle:
         """Whether the server has asked for patience, and its time is not over."""
         return self._clock.monotonic() < self._calm_at
 
+    def slowed(self) -> bool:
+        """Whether requests go slower than they are allowed to."""
+        return self._rate < self._limit
+
     def slow_down(self, retry_after: Seconds | None = None) -> None:
         """Halve the rate, and send nothing for as long as the server asks, a minute at most; many pleas at once are one."""
         with self._lock:

@@ -1,0 +1,1 @@
+"""The HTTP side of the service: metrics, health and the status page."""
