@@ -1,6 +1,6 @@
 # gitjob-cleaner: `make demo` shows it at work, `make test` sets up everything and passes all tests.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all test-lowest check docs bench lock clean
+.PHONY: help install demo test test-all test-lowest system check docs bench lock clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
@@ -45,6 +45,9 @@ test-lowest: ## the core and the doors with the oldest versions of our libraries
 	.venv-lowest/bin/python -m pytest $(PYTEST) tests/core tests/edge/test_delete_contract.py tests/edge/test_cluster.py
 
 test-all: test test-lowest bench ## all of it
+
+system: ## install from Debian what only test-all needs: prometheus, promtool, prometheus-pushgateway, chromium
+	@sh tests/world/system.sh
 
 docs: .venv/test ## write the parts of the docs that come from the code
 	$(BIN)/python docs/generate.py

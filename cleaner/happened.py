@@ -111,6 +111,13 @@ class Led(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
+class SweepBegan(msgspec.Struct, frozen=True):
+    """A pass that may delete begins; what its thread tells until its `Swept` belongs to it, and to passes within it."""
+
+    id: str
+    trigger: str
+
+
 class Swept(msgspec.Struct, frozen=True):
     """
     A pass has ended.
@@ -152,6 +159,7 @@ Happened = (
     | Finished
     | Late
     | Led
+    | SweepBegan
     | Swept
     | AnnouncementsDropped
 )

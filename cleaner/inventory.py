@@ -1,6 +1,6 @@
 """What is known now, grouped by GitRepo."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import msgspec
 
@@ -32,11 +32,7 @@ class Inventory:
     def add_gitrepos(self, gitrepos: Iterable[GitRepo], scope: Scope) -> None:
         """Take in the GitRepos that are looked after; of the others only that they live."""
         for gitrepo in gitrepos:
-            owner = Owner(gitrepo.namespace, gitrepo.name, gitrepo.uid)
-            if scope.covers_namespace(gitrepo.namespace) and scope.covers(gitrepo):
-                self.groups[owner] = Group(owner, gitrepo)
-            else:
-                self.left_out.add(owner)
+            self.put_gitrepo(gitrepo, scope)
 
     def add_jobs(self, jobs: Iterable[Job], scope: Scope) -> None:
         """Take in Jobs, each to its GitRepo; those of GitRepos that are not looked after are only counted."""
@@ -48,6 +44,55 @@ class Inventory:
                 self.left_out_jobs += 1
             else:
                 self.groups[job.owner] = Group(job.owner, None, [job])
+
+    def put_gitrepo(self, gitrepo: GitRepo, scope: Scope) -> Owner | None:
+        """
+        Take in a GitRepo as it is now; None where it is not looked after.
+
+        One that is not any more takes its Jobs along: they are another installation's.
+        """
+        owner = Owner(gitrepo.namespace, gitrepo.name, gitrepo.uid)
+        if not (scope.covers_namespace(gitrepo.namespace) and scope.covers(gitrepo)):
+            self.left_out.add(owner)
+            self.left_out_jobs += len(self.groups.pop(owner, Group(owner, None)).jobs)
+            return None
+        self.left_out.discard(owner)
+        self.groups.setdefault(owner, Group(owner, None)).gitrepo = gitrepo
+        return owner
+
+    def drop_gitrepo(self, owner: Owner) -> None:
+        """Forget a GitRepo that is gone; its Jobs stay until they are gone as well."""
+        self.left_out.discard(owner)
+        group = self.groups.get(owner)
+        if group is not None:
+            group.gitrepo = None
+            self._drop_if_empty(group)
+
+    def change_jobs(self, owner: Owner, there: Mapping[str, Job], gone: Collection[str]) -> bool:
+        """Take in Jobs of one owner by uid, forget those that are gone, and tell whether the owner is looked after."""
+        if owner in self.left_out:
+            return False
+        group = self.groups.setdefault(owner, Group(owner, None))
+        group.jobs = [job for job in group.jobs if (uid := job.uid) not in there and uid not in gone] + list(there.values())
+        self._drop_if_empty(group)
+        return True
+
+    def _drop_if_empty(self, group: Group) -> None:
+        if group.gitrepo is None and not group.jobs:
+            self.groups.pop(group.owner, None)
+
+    def clear_jobs(self, covers: Callable[[str], bool]) -> None:
+        """Forget the Jobs of some Namespaces, before what a list has told of them is taken in."""
+        for group in [group for group in self.groups.values() if covers(group.owner.namespace)]:
+            group.jobs = []
+            self._drop_if_empty(group)
+
+    def clear_gitrepos(self, covers: Callable[[str], bool]) -> None:
+        """Forget the GitRepos of some Namespaces, as `clear_jobs` does."""
+        self.left_out = {owner for owner in self.left_out if not covers(owner.namespace)}
+        for group in [group for group in self.groups.values() if covers(group.owner.namespace)]:
+            group.gitrepo = None
+            self._drop_if_empty(group)
 
     def namespace(self, name: str) -> Namespace:
         """What is known of a Namespace; one that nobody has seen cannot be understood, so its Jobs are kept."""

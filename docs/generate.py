@@ -1,4 +1,4 @@
-"""Write the parts of the docs that come from the code: the README's table of settings and the JSON schema of a pass."""
+"""Write the parts of the docs that come from the code: the README's table of settings, the JSON schema of a pass, the metrics."""
 
 import json
 import re
@@ -6,11 +6,67 @@ from pathlib import Path
 
 import msgspec
 
+from cleaner.metrics import LABELS, SECTIONS, Metric
 from cleaner.report import Document
 from cleaner.settings import describe_default, fields_of
 
 ROOT = Path(__file__).parents[1]
 _MARKED = re.compile(r"(<!-- settings -->\n).*?(<!-- /settings -->)", re.DOTALL)
+
+QUERIES = {
+    "Jobs deleted in a day, by GitRepo": "sum by (gitrepo_namespace, gitrepo) (increase(gitjob_cleaner_jobs_deleted_total[1d]))",
+    "Why Jobs are kept": "sum by (reason) (gitjob_cleaner_jobs_retained)",
+    "The ten GitRepos with most Jobs": "topk(10, sum by (gitrepo_namespace, gitrepo) (gitjob_cleaner_jobs_retained))",
+    "Deletions that did not work": (
+        'sum by (fate) (increase(gitjob_cleaner_job_deletions_total{fate=~"failed|denied|unconfirmed"}[1h])) > 0'
+    ),
+    "and in which GitRepos": "sum by (gitrepo_namespace, gitrepo, reason) (gitjob_cleaner_job_errors_total) > 0",
+    "How long the oldest backlog has waited, in seconds": "time() - gitjob_cleaner_oldest_due_timestamp_seconds",
+    "Nothing has gone well for two hours": "time() - gitjob_cleaner_last_success_timestamp_seconds > 2 * 3600",
+    "How late 99 of 100 Jobs went at most": (
+        "histogram_quantile(0.99, sum by (le) (rate(gitjob_cleaner_lateness_seconds_bucket[1h])))"
+    ),
+    "How long passes take on average, by trigger": (
+        "sum by (trigger) (rate(gitjob_cleaner_sweep_duration_seconds_sum[1h]))\n"
+        "  / sum by (trigger) (rate(gitjob_cleaner_sweep_duration_seconds_count[1h]))"
+    ),
+    "Share of Fleet's Jobs that failed": (
+        'sum(rate(gitjob_cleaner_fleet_job_duration_seconds_count{outcome="failed"}[1h]))\n'
+        "  / sum(rate(gitjob_cleaner_fleet_job_duration_seconds_count[1h]))"
+    ),
+    "GitRepos whose last success was a day ago": "time() - gitjob_cleaner_fleet_last_success_timestamp_seconds > 86400",
+    "Requests that the API refused or failed": (
+        'sum by (verb, resource, code) (rate(gitjob_cleaner_api_requests_total{code!~"2.."}[5m])) > 0'
+    ),
+    "A watch without a sign of life for five minutes": "time() - gitjob_cleaner_watch_last_sign_timestamp_seconds > 300",
+    "What is stuck": "gitjob_cleaner_stuck > 0",
+}
+"""Questions that the metrics answer, and how to ask."""
+
+_PAGE = """\
+# Metrics
+
+Written from the code by `make docs`. The names are an API: none goes away or changes its meaning without a line in the CHANGELOG.
+
+Prometheus' own form and OpenMetrics are served, gzipped for whoever accepts that. Spans are seconds, and moments are seconds
+since the Unix epoch, so that `time() - x` is an age. Histograms have classic buckets.
+
+No label has the name of a Job, a commit, a uid or a message. GitRepos have series of their own, unless that is switched off:
+their two labels are then empty, and everything is summed. The gauges of a GitRepo go with it, and its counters an hour later.
+Jobs whose owner does not live are told under an empty `gitrepo`. Counters of at most 10,000 GitRepos are kept; what is beyond
+is counted under empty labels, so that sums stay exact.
+
+Label values that are known beforehand begin at zero, and so does `gitjob_cleaner_jobs_deleted_total` once a GitRepo is seen to
+have finished Jobs, so that `increase()` sees the first deletion too. For the other counters of a GitRepo it may miss the first:
+`gitjob_cleaner_job_deletions_total` and `gitjob_cleaner_fleet_job_duration_seconds_count` give exact sums over all.
+
+{sections}
+## Labels
+
+{labels}
+## Questions
+
+{queries}"""
 
 
 def settings_table() -> str:
@@ -32,11 +88,29 @@ def schema() -> str:
     return json.dumps(msgspec.json.schema(Document), indent=2, sort_keys=True) + "\n"
 
 
+def metrics() -> str:
+    """The page on metrics."""
+    sections = "\n".join(f"## {title}\n\n{_metrics_table(table)}" for title, table in SECTIONS.items())
+    labels = "| label | meaning |\n|---|---|\n" + "".join(f"| `{name}` | {meaning} |\n" for name, meaning in LABELS.items())
+    queries = "\n".join(f"{question}:\n\n```promql\n{query}\n```\n" for question, query in QUERIES.items())
+    return _PAGE.format(sections=sections, labels=labels, queries=queries)
+
+
+def _metrics_table(table: tuple[Metric, ...]) -> str:
+    rows = ["| metric | type | labels | meaning |", "|---|---|---|---|"]
+    for metric in table:
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        buckets = f" Buckets: {', '.join(f'{bound:g}' for bound in metric.buckets)}." if metric.buckets else ""
+        rows.append(f"| `{metric.name}` | {metric.kind} | {labels} | {metric.help}{buckets} |")
+    return "\n".join(rows) + "\n"
+
+
 def main() -> None:
-    """Write both."""
+    """Write all of them."""
     page = ROOT / "README.md"
     page.write_text(readme(page.read_text(encoding="utf-8")), encoding="utf-8")
     (ROOT / "docs/sweep.schema.json").write_text(schema(), encoding="utf-8")
+    (ROOT / "docs/metrics.md").write_text(metrics(), encoding="utf-8")
 
 
 if __name__ == "__main__":

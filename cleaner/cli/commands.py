@@ -2,11 +2,11 @@
 
 import io
 import os
-import select
 import sys
 from collections.abc import Callable, Mapping
 
 from cleaner import __version__
+from cleaner.cli.asking import answered_yes, somebody_is_there
 from cleaner.cli.demonstration import demo
 from cleaner.cli.wiring import Stop, cluster_of, observed_by, order_of
 from cleaner.cluster import ClusterError, Denied, Misconfigured
@@ -30,7 +30,7 @@ def dispatch(command: str, flags: Mapping[str, str]) -> int:
         return demo(flags)
     try:
         settings = load_settings({name: text for name, text in flags.items() if name != "gitrepo"}, os.environ)
-        return {"sweep": _sweep, "explain": _explain}[command](settings, flags)
+        return {"sweep": _sweep, "explain": _explain, "run": _run}[command](settings, flags)
     except (BadSettings, Misconfigured, NoSuchGitRepo) as error:
         return _said(str(error), 2)
     except Denied as error:
@@ -45,20 +45,27 @@ def _said(text: str, code: int) -> int:
     return code
 
 
+def _run(settings: Settings, _flags: Mapping[str, str]) -> int:
+    from cleaner.cli.serve import run  # metrics, clockwork and web: nobody else needs them
+
+    return run(settings)
+
+
 def _sweep(settings: Settings, _flags: Mapping[str, str]) -> int:
     stop = Stop()
     stop.listen()
-    clock, log = stop.clock(), Log(sys.stderr, settings.log_level)
+    clock, log = stop.clock(), Log(sys.stderr, settings.log_level, settings.log_format)
     connection, cluster = cluster_of(settings, "sweep", clock)
     with ProgressBar(sys.stderr) as bar:
         sweep = Sweep(cluster, order_of(settings), clock, observed_by([log, bar], log.observer_failed), stop)
         sweep.look()
         doomed = sweep.decide()
-        if doomed and _may_delete(settings, connection, len(doomed), bar, stop):
-            sweep.act(doomed, Canary())
-        elif doomed:
+        if doomed and not _may_delete(settings, connection, len(doomed), bar, stop):
             stop.pull("the question was not answered with yes")
-            sweep.act(doomed, Canary())
+        if doomed:
+            canary = Canary()
+            sweep.act(doomed, canary)
+            sweep.look_for_returns(canary)
     result = sweep.result()
     _write(settings, _heading(settings, "sweep", connection), result)
     connection.close()
@@ -67,23 +74,13 @@ def _sweep(settings: Settings, _flags: Mapping[str, str]) -> int:
 
 def _may_delete(settings: Settings, connection: Connection, count: int, bar: ProgressBar, stop: Stop) -> bool:
     """Ask once, where somebody is there to answer."""
-    if settings.dry_run or settings.yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if settings.dry_run or settings.yes or not somebody_is_there():
         return True
     bar.pause()
     where = connection.where
-    sys.stderr.write(f"Delete {count} Jobs in context {where.context} ({where.server})? [y/N] ")
-    sys.stderr.flush()
-    yes = _answered_yes(stop)
+    yes = answered_yes(f"Delete {count} Jobs in context {where.context} ({where.server})?", stop)
     bar.resume()
     return yes
-
-
-def _answered_yes(stop: Stop) -> bool:
-    """Wait for the answer, or for a signal: a read alone would go on after one, and Ctrl-C would seem to do nothing."""
-    while stop() is None:
-        if select.select([sys.stdin], [], [], 0.1)[0]:
-            return sys.stdin.readline().strip().lower() in ("y", "yes")
-    return False
 
 
 def _write(settings: Settings, heading: Heading, result: Result) -> None:

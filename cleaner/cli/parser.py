@@ -9,10 +9,13 @@ from cleaner.settings import describe_default, fields_of
 
 COMMANDS = {
     "sweep": "one pass: delete the finished Jobs that nothing needs any more",
+    "run": "the service: sweep at an interval, watch in between, serve metrics and a page",
     "explain": "why each Job of one GitRepo is kept, and until when",
     "demo": "watch it at work on an embedded sandbox, without a cluster",
 }
 _OF_DELETING = {"dry_run", "yes", "max_deletions", "delete_rate", "delete_workers"}
+_OF_SERVING = {"interval", "watch", "listen", "leader_election", "lease_duration", "events", "metrics_per_gitrepo"}
+_LEFT_OUT = {"sweep": _OF_SERVING, "explain": _OF_DELETING | _OF_SERVING, "run": {"output"}}
 
 
 class UsageError(Exception):
@@ -56,9 +59,8 @@ def _add_settings(parser: argparse.ArgumentParser, command: str) -> None:
         parser.add_argument("gitrepo", metavar="[NAMESPACE/]GITREPO", help="the GitRepo to explain")
     parser.add_argument("--config", metavar="PATH", help="YAML file with settings, named as the flags are but with _ for -")
     for field in fields_of():
-        if command == "explain" and field.name in _OF_DELETING:
-            continue
-        _add(parser, field)
+        if field.name not in _LEFT_OUT.get(command, ()):
+            _add(parser, field)
 
 
 def _add(parser: argparse.ArgumentParser, field: Any) -> None:

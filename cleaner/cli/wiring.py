@@ -11,6 +11,7 @@ from types import FrameType
 
 from cleaner import __version__
 from cleaner.cluster import Clock, Refusal
+from cleaner.durations import Seconds
 from cleaner.guard import guarded
 from cleaner.happened import Happened, Observer
 from cleaner.kube import Connection, KubeCluster, Limits
@@ -48,6 +49,10 @@ class Stop:
         """Whether we are to stop."""
         return Refusal("stop", self._text) if self._event.is_set() else None
 
+    def wait(self) -> None:
+        """Wait until somebody stops us."""
+        self._event.wait()
+
     def clock(self) -> Clock:
         """Real time, with a sleep that a stop cuts short."""
         return Clock(time.time, time.monotonic, lambda seconds: (self._event.wait(seconds), None)[1])
@@ -80,9 +85,11 @@ def order_of(settings: Settings) -> Order:
     )
 
 
-def cluster_of(settings: Settings, mode: str, clock: Clock) -> tuple[Connection, KubeCluster]:
+def cluster_of(
+    settings: Settings, mode: str, clock: Clock, tell: Observer | None = None, delete_limit: Seconds = 0.0
+) -> tuple[Connection, KubeCluster]:
     """
-    Connect, in the sense of knowing where and as whom.
+    Connect, in the sense of knowing where and as whom; `tell` hears of each request.
 
     Raises:
         Misconfigured: the client's configuration cannot be used.
@@ -90,19 +97,20 @@ def cluster_of(settings: Settings, mode: str, clock: Clock) -> tuple[Connection,
     """
     agent = f"gitjob-cleaner/{__version__} ({mode})"
     source = (settings.kubeconfig, settings.context)
-    connection = Connection(source, agent, settings.request_timeout, clock, settings.delete_workers + 4)
-    return connection, KubeCluster(connection, _limits(settings), clock)
+    connection = Connection(source, agent, settings.request_timeout, clock, settings.delete_workers + 8, tell)
+    return connection, KubeCluster(connection, _limits(settings, delete_limit), clock)
 
 
-def _limits(settings: Settings) -> Limits:
+def _limits(settings: Settings, delete_limit: Seconds) -> Limits:
     return Limits(
         delete_rate=settings.delete_rate,
         delete_workers=settings.delete_workers,
         dry_run=settings.dry_run,
         fleet_version=settings.fleet_version,
         fleet_namespace=settings.fleet_namespace,
-        own_namespace=settings.own_namespace or _found_namespace(),
+        own_namespace=own_namespace_of(settings),
         lease="-".join(filter(None, ("gitjob-cleaner", instance_of(settings)))),
+        delete_limit=delete_limit,
     )
 
 
@@ -114,10 +122,14 @@ def instance_of(settings: Settings) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def _found_namespace() -> str:
-    if "KUBERNETES_SERVICE_HOST" not in os.environ or not _SERVICE_ACCOUNT.is_file():
-        return ""
-    return _SERVICE_ACCOUNT.read_text(encoding="utf-8").strip()
+def in_a_pod() -> bool:
+    """Whether we run in a Pod, by what Kubernetes gives each of them."""
+    return "KUBERNETES_SERVICE_HOST" in os.environ and _SERVICE_ACCOUNT.is_file()
+
+
+def own_namespace_of(settings: Settings) -> str:
+    """Return the Namespace where the cleaner lives: the one that is set, or the Pod's; empty where nobody knows."""
+    return settings.own_namespace or (_SERVICE_ACCOUNT.read_text(encoding="utf-8").strip() if in_a_pod() else "")
 
 
 def observed_by(observers: list[Observer], failed: Callable[[Exception], None]) -> Observer:

@@ -59,5 +59,6 @@ def sweep_on(cluster: Cluster, order: Order, clock: Clock, stop: Brake, show: Ca
         sweep = Sweep(cluster, order, clock, tell, stop)
         sweep.look()
         sweep.act(sweep.decide(), canary)
+        sweep.look_for_returns(canary)
         show(sweep.result())
         clock.sleep(SWEEP_EVERY)

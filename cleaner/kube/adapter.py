@@ -6,24 +6,46 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from cleaner import fleet
-from cleaner.cluster import Brake, Clock, ClusterError, Deletion, Doomed, Fate, Refusal, Reread, Sighting
+from cleaner.cluster import (
+    Announcement,
+    Brake,
+    Clock,
+    ClusterError,
+    Deletion,
+    Doomed,
+    Fate,
+    Kind,
+    Lease,
+    Refusal,
+    Reread,
+    Sighting,
+    Stream,
+)
 from cleaner.durations import Seconds
 from cleaner.fleet import Page, Shared
+from cleaner.kube.announcing import Announcing
 from cleaner.kube.connection import Connection
 from cleaner.kube.deletions import Deletions, job_path, segment
+from cleaner.kube.leases import Leases
 from cleaner.kube.parallel import in_parallel
 from cleaner.kube.pause import Pause, read_pause
 from cleaner.kube.reads import Reads
 from cleaner.kube.throttle import Throttle
+from cleaner.kube.watch import Watch
 from cleaner.model import Fleet, GitRepo, Job, Namespace, Owner
 
 _Found = tuple[Namespace | ClusterError | None, Seconds]
 
 _GITREPOS = "/apis/fleet.cattle.io/v1alpha1"
+_JOBS = "/apis/batch/v1"
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What the operator allows: deletions per second (0: unbounded), workers, and where to look for Fleet and for a pause."""
+    """
+    What the operator allows: deletions per second (0: unbounded), workers, and where to look for Fleet and for a pause.
+
+    `delete_limit` is how many seconds one deletion may take, connecting and answering together; 0 is no limit of its own.
+    """
 
     delete_rate: float = 50.0
     delete_workers: int = 8
@@ -32,6 +54,7 @@ class Limits(msgspec.Struct, frozen=True):
     fleet_namespace: str = "cattle-fleet-system"
     own_namespace: str = ""
     lease: str = "gitjob-cleaner"
+    delete_limit: float = 0.0
 
 
 class KubeCluster:
@@ -43,7 +66,10 @@ class KubeCluster:
         self._clock = clock
         self._reads = Reads(connection, clock)
         self._throttle = Throttle(limits.delete_rate, clock)
-        self._deletions = Deletions(connection, self._throttle, clock, dry_run=limits.dry_run)
+        limit = limits.delete_limit or None
+        self._deletions = Deletions(connection, self._throttle, clock, dry_run=limits.dry_run, limit=limit)
+        self._leases = Leases(connection, clock, limits.own_namespace, limits.lease)
+        self._announcing = Announcing(connection, clock)
         self._pause = Pause(lambda: read_pause(self._reads, limits.own_namespace, limits.lease), clock)
 
     def gitrepos(self, namespace: str) -> Iterator[Page[GitRepo]]:
@@ -61,7 +87,7 @@ class KubeCluster:
     def jobs(self, namespace: str) -> Iterator[Page[Job]]:
         """List Jobs; what they have in common is kept once for the whole list."""
         shared: Shared = {}
-        path = _list_path("/apis/batch/v1", namespace, "jobs")
+        path = _list_path(_JOBS, namespace, "jobs")
         return self._reads.pages(path, functools.partial(fleet.job_page, shared=shared))
 
     def fleet(self) -> Fleet:
@@ -129,6 +155,30 @@ class KubeCluster:
         """Whether a Job of this name exists."""
         path = f"/apis/batch/v1/namespaces/{segment(namespace)}/jobs/{segment(name)}"
         return self._reads.get(path).status == 200
+
+    def watch(self, kind: Kind, namespace: str, version: str, quiet: Seconds) -> Stream:
+        """Prepare a watch of a Namespace, or of all for an empty name; Namespaces are watched all, whatever the name."""
+        if kind is Kind.NAMESPACES:
+            path = "/api/v1/namespaces"
+        else:
+            path = _list_path(_JOBS if kind is Kind.JOBS else _GITREPOS, namespace, kind.value)
+        return Watch(self._connection, path, version, quiet, kind)
+
+    def lease(self, limit: Seconds) -> Lease | None:
+        """Read our Lease."""
+        return self._leases.lease(limit)
+
+    def hold(self, seen: Lease | None, holder: str, duration: Seconds, limit: Seconds) -> Lease:
+        """Take or renew our Lease."""
+        return self._leases.hold(seen, holder, duration, limit)
+
+    def release(self, seen: Lease, limit: Seconds) -> None:
+        """Give our Lease back."""
+        self._leases.release(seen, limit)
+
+    def announce(self, announcement: Announcement) -> None:
+        """Write a Kubernetes Event on a GitRepo."""
+        self._announcing.announce(announcement)
 
     def skew(self) -> Seconds | None:
         """Seconds that the API's clock is ahead of ours."""

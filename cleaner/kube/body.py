@@ -1,6 +1,6 @@
-"""The body of an answer, read to its end or to the end of its time."""
+"""The body of an answer: read to its end or to the end of its time, or piece by piece as it comes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from http.client import HTTPResponse, IncompleteRead
 from io import BufferedReader
@@ -51,8 +51,71 @@ def _read_chunks(stream: BufferedReader, body: bytearray, check: Callable[[], No
 
 
 def _length(stream: BufferedReader) -> int:
-    line = stream.readline(_LONGEST_LINE)
+    return _hex(stream.readline(_LONGEST_LINE))
+
+
+def pieces(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    """
+    Yield what each read brings, without the reads that bring nothing but a chunk's frame; end where the answer ends.
+
+    Raises:
+        HTTPError, OSError, IncompleteRead: as the connection does; the last where it ends before the answer does.
+
+    """
+    original = getattr(response, "_original_response", None)
+    if isinstance(original, HTTPResponse) and original.chunked:
+        chunks = _Chunks()
+        while not chunks.ended:
+            # Go sends a chunk's length, the chunk and the line's end apart from each other, if the chunk is large.
+            if piece := chunks.take(original.fp.read1(_PIECE)):
+                yield piece
+    else:
+        while piece := response.read1(_PIECE):
+            yield piece
+
+
+class _Chunks:
+    """Takes the frame off a body in chunks (RFC 9112, 7.1), however the reads cut it: two dozen calls fewer for each event."""
+
+    def __init__(self) -> None:
+        self.ended = False
+        self._left = 0
+        self._head = b""
+
+    def take(self, data: bytes) -> bytes:
+        """Return what of these bytes is the body's own."""
+        if not data:
+            raise IncompleteRead(b"")
+        at, parts = 0, []
+        while at < len(data) and not self.ended:
+            if not self._left:
+                at = self._begin(data, at)
+            part = data[at : at + self._left]
+            at += len(part)
+            self._left -= len(part)
+            # The last two bytes are the line's end after the chunk; they too may come in two reads.
+            parts.append(part if self._left > 1 else part[: max(0, len(part) - 2 + self._left)])
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _begin(self, data: bytes, at: int) -> int:
+        """Read a chunk's length, a line in hex; return where the chunk begins."""
+        end = data.find(b"\n", at) + 1
+        line = self._head + data[at : end or len(data)]
+        if len(line) > _LONGEST_LINE:
+            raise IncompleteRead(line)
+        self._head = b"" if end else line
+        if end:
+            length = _hex(line)
+            self.ended = not length
+            self._left = length and length + 2
+        return end or len(data)
+
+
+def _hex(line: bytes) -> int:
+    digits = line.partition(b";")[0].strip()
+    if not digits.isalnum():  # int() would take a sign, too
+        raise IncompleteRead(line)
     try:
-        return int(line.partition(b";")[0], 16)
+        return int(digits, 16)
     except ValueError as error:
         raise IncompleteRead(line) from error

@@ -1,21 +1,26 @@
 """One request to the API server, with a time limit, and its answer or its error by meaning."""
 
+import functools
+import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
-from http.client import HTTPException
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
+import urllib3
 from kubernetes import client
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from cleaner.cluster import Clock, Misconfigured, Unreachable
 from cleaner.durations import Seconds
 from cleaner.fleet import Body
+from cleaner.happened import Observer, Requested
 from cleaner.kube.body import read_body
 from cleaner.kube.configuration import IN_CLUSTER, Where, load_configuration
+from cleaner.kube.cord import Cord
+from cleaner.kube.failures import NotSent, failure, meaning
+from cleaner.kube.requested import asked
 
 _CONNECT: Seconds = 10.0
 _CREDENTIALS_KEPT: Seconds = 1.0
@@ -29,8 +34,16 @@ class Answer(NamedTuple):
     retry_after: Seconds | None
 
 
-class NotSent(Unreachable):
-    """The request cannot have reached the server: no connection could be made."""
+class _Request(NamedTuple):
+    method: str
+    path: str
+    query: Mapping[str, str] | None
+    body: object
+    connect: Seconds
+    until: Seconds | None
+
+    def target(self) -> str:
+        return self.path + ("?" + urlencode(self.query, quote_via=quote) if self.query else "")
 
 
 class _Status(msgspec.Struct):
@@ -38,14 +51,31 @@ class _Status(msgspec.Struct):
     reason: str = ""
 
 
+class _Statused(Protocol):
+    @property
+    def status(self) -> int: ...
+
+
+Statused = TypeVar("Statused", bound=_Statused)
+
+
 class Connection:
     """
-    The official client's connection pool and credentials; `source` is a kubeconfig and a context, each may be empty.
+    The official client's connections and credentials; `source` is a kubeconfig and a context, each may be empty.
 
-    A 401 loads the configuration afresh, once for each request; nothing else is ever repeated here.
+    A 401 loads the configuration afresh, once for each request; nothing else is ever repeated here. `tell` is told of every
+    single request, by the thread that asked; what it raises is its own affair.
     """
 
-    def __init__(self, source: tuple[str, str], user_agent: str, timeout: Seconds, clock: Clock, connections: int = 16) -> None:
+    def __init__(
+        self,
+        source: tuple[str, str],
+        user_agent: str,
+        timeout: Seconds,
+        clock: Clock,
+        connections: int = 16,
+        tell: Observer | None = None,
+    ) -> None:
         self._source = source
         self._headers = {"Accept": "application/json", "User-Agent": user_agent}
         self._timeout = timeout
@@ -54,6 +84,7 @@ class Connection:
         self._date = ""
         self._kept: tuple[Any, Seconds, dict[str, str]] = (None, 0.0, {})
         self._connections = connections
+        self._tell = tell
         self.skew: Seconds | None = None
         self.requests = 0
         self._client, self.where = self._load()
@@ -80,9 +111,12 @@ class Connection:
         query: Mapping[str, str] | None = None,
         body: object = None,
         connect: Seconds = _CONNECT,
+        limit: Seconds | None = None,
     ) -> Answer:
         """
         Send one request and read its whole answer, whatever its status. A GET is repeated after a 401, nothing else is.
+
+        `limit` is for all of it together: connecting, waiting, reading and being repeated.
 
         Raises:
             Unreachable: no whole answer came in time. Only `NotSent` proves that the server saw nothing.
@@ -90,12 +124,37 @@ class Connection:
 
         """
         api = self._client
-        request = (method, path + ("?" + urlencode(query, quote_via=quote) if query else ""), body, min(connect, _CONNECT))
-        answer = self._once(api, *request)
+        until = None if limit is None else self._clock.monotonic() + min(limit, self._timeout)
+        request = _Request(method, path, query, body, min(connect, _CONNECT, self._timeout), until)
+        answer = self._once(api, request)
         if answer.status == 401:
             self._reload(api)
-            return self._once(self._client, *request) if method == "GET" else answer
+            return self._once(self._client, request) if method == "GET" else answer
         return answer
+
+    def open(self, path: str, query: Mapping[str, str], quiet: Seconds, cord: Cord) -> urllib3.BaseHTTPResponse:
+        """
+        Begin a watch and hand over its answer, whatever its status, unread; it comes on a connection that hangs on `cord`.
+
+        A 401 begins it once more. `quiet` is the longest wait for a byte; whoever reads on does it within `meaning`.
+
+        Raises:
+            Unreachable: there was no answer.
+            Misconfigured: there are no credentials to send, or they are now for another cluster.
+
+        """
+        request = _Request("GET", path, query, None, _CONNECT, None)
+        for last in (False, True):
+            api = self._client
+            headers = self._credentials(api) | self._headers
+            private = cord.private(api, self.where.server)
+            begin = functools.partial(self._begin, private, request, headers, urllib3.Timeout(connect=_CONNECT, read=quiet))
+            response = self._told("watch", request, begin)
+            if response.status != 401 or last:
+                break
+            response.close()
+            self._reload(api)
+        return response
 
     def _reload(self, used: Any) -> None:
         """Load the configuration afresh, for the same context: the kubeconfig's current one may be another by now."""
@@ -109,27 +168,73 @@ class Connection:
                 raise Misconfigured(f"context {where.context} has moved from {self.where.server} to {where.server}: start again")
             self._client = fresh
 
-    def _once(self, api: Any, method: str, path: str, body: object, connect: Seconds) -> Answer:
+    def _once(self, api: Any, request: _Request) -> Answer:
         headers = self._credentials(api) | self._headers
-        if body is not None:
+        began = self._clock.monotonic()
+        limits = self._limits(request, began)
+        deadline = began + self._timeout
+        return self._told("", request, lambda: self.read(self._begin(api, request, headers, limits), deadline, request.until))
+
+    def _limits(self, request: _Request, now: Seconds) -> urllib3.Timeout:
+        """How long to connect, how long to wait for each byte and, where there is a limit, for both together."""
+        if request.until is None:
+            return urllib3.Timeout(connect=request.connect, read=self._timeout)
+        if request.until <= now:
+            raise NotSent("its time was up before it was sent")
+        return urllib3.Timeout(connect=request.connect, total=request.until - now)
+
+    def _begin(self, api: Any, request: _Request, headers: dict[str, str], limits: urllib3.Timeout) -> urllib3.BaseHTTPResponse:
+        """Send a request, with the client's connections but not through its `call_api`, which knows no limit for all together."""
+        sent = None
+        if request.body is not None:
             headers["Content-Type"] = "application/json"
-        deadline = self._clock.monotonic() + self._timeout
-        limits = (min(connect, self._timeout), self._timeout)
+            sent = json.dumps(request.body)
+        # Not the client's own host: it may hold a password, which errors would repeat, and nothing goes to another server.
+        url = self.where.server + request.target()
+        pools: urllib3.PoolManager = api.rest_client.pool_manager
+        response = pools.request(request.method, url, body=sent, headers=headers, timeout=limits, preload_content=False)
+        self._note_date(response.headers.get("Date", ""))
+        return response
+
+    def read(self, response: urllib3.BaseHTTPResponse, deadline: Seconds | None = None, until: Seconds | None = None) -> Answer:
+        """
+        Read the rest of an answer that has begun, by the deadline or in the usual time; no wait for a byte goes beyond `until`.
+
+        Raises:
+            HTTPError, HTTPException, OSError: as the connection does; `TimeoutError` when its time is up.
+
+        """
+        end = until or deadline or self._clock.monotonic() + self._timeout
+        sock = getattr(response.connection, "sock", None) if until else None
+
+        def check() -> None:
+            left = end - self._clock.monotonic()
+            if left < 0:
+                raise TimeoutError("the answer was still coming in when its time was up")
+            if sock is not None:
+                sock.settimeout(max(left, 0.001))
+
+        if sock is not None:
+            sock.settimeout(max(end - self._clock.monotonic(), 0.001))
+        return Answer(response.status, read_body(response, check), _retry_after(response.headers.get("Retry-After")))
+
+    def _told(self, verb: str, request: _Request, work: Callable[[], Statused]) -> Statused:
+        """Do one request, count it, give its errors their meaning, and tell how it went."""
+        began = self._clock.monotonic()
+        code = "other"
         self.requests += 1
         try:
-            # Not the client's own host: it may hold a password, which errors would repeat, and nothing goes to another server.
-            response = api.call_api(method, self.where.server + path, headers, body, _request_timeout=limits).response
-            self._note_date(response.headers.get("Date", ""))
-            retry_after = _retry_after(response.headers.get("Retry-After"))
-            body = read_body(response, lambda: self._in_time(deadline))
-            return Answer(response.status, body, retry_after)
-        except (NewConnectionError, ConnectTimeoutError) as error:
-            raise NotSent(describe(error)) from error
-        except (HTTPError, HTTPException, OSError) as error:
-            raise Unreachable(describe(error)) from error
-        except client.ApiException as error:
-            # The client wraps an error of TLS in this, with no status.
-            raise Unreachable(describe(error.__context__ or error)) from error
+            with meaning():
+                answer = work()
+            code = str(answer.status)
+        except Unreachable as error:
+            code = failure(error)
+            raise
+        finally:
+            if self._tell is not None:
+                usual, resource = asked(request.method, request.path)
+                self._tell(Requested(verb or usual, resource, code, self._clock.monotonic() - began))
+        return answer
 
     def _credentials(self, api: Any) -> dict[str, str]:
         """
@@ -149,10 +254,6 @@ class Connection:
             self._kept = (api, now + _CREDENTIALS_KEPT, headers)
         return headers
 
-    def _in_time(self, deadline: Seconds) -> None:
-        if self._clock.monotonic() > deadline:
-            raise Unreachable("the answer was still coming in when its time was up")
-
     def _note_date(self, date: str) -> None:
         """Hold the API's clock against ours, as soon as its answer begins; an answer without a date tells nothing new."""
         if date in ("", self._date):
@@ -171,15 +272,6 @@ class Connection:
 
 def _retry_after(text: str | None) -> Seconds | None:
     return float(text) if text and text.isascii() and text.isdigit() and len(text) < 6 else None
-
-
-def describe(error: BaseException) -> str:
-    """Tell a connection's error in one line: the innermost cause says most, and no URL with its query is repeated."""
-    cause: BaseException = error
-    while (inner := getattr(cause, "reason", None) or cause.__cause__ or cause.__context__) and isinstance(inner, BaseException):
-        cause = inner
-    text = str(cause).rpartition(": ")[2] if isinstance(cause, NewConnectionError) else str(cause)
-    return " ".join(f"{type(cause).__name__}: {text}".split())[:300]
 
 
 def is_not_found(answer: Answer) -> bool:

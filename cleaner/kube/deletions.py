@@ -7,7 +7,8 @@ import msgspec
 
 from cleaner.cluster import Brake, Clock, ClusterError, Deletion, Doomed, Fate, Unreachable
 from cleaner.durations import Seconds
-from cleaner.kube.connection import Answer, Connection, NotSent, is_not_found, message_of
+from cleaner.kube.connection import Answer, Connection, is_not_found, message_of
+from cleaner.kube.failures import NotSent
 from cleaner.kube.throttle import Throttle
 from cleaner.model import Job
 
@@ -24,17 +25,20 @@ _LEFT = msgspec.json.Decoder(_Left)
 
 class Deletions:
     """
-    Sends DELETE requests and reads what became of them.
+    Sends DELETE requests and reads what became of them; `limit` is how long each may take, connecting and answering together.
 
     `propagationPolicy: Background` always: the API's default orphans the Pods, and Foreground leaves the GitRepo at
     `Terminating` with its error gone (seen live on Fleet 0.14.10 and 0.16.1).
     """
 
-    def __init__(self, connection: Connection, throttle: Throttle, clock: Clock, *, dry_run: bool) -> None:
+    def __init__(
+        self, connection: Connection, throttle: Throttle, clock: Clock, *, dry_run: bool, limit: Seconds | None = None
+    ) -> None:
         self._connection = connection
         self._throttle = throttle
         self._clock = clock
         self._dry_run = dry_run
+        self._limit = limit
         self._denied: set[str] = set()
         self._lock = threading.Lock()
 
@@ -59,7 +63,9 @@ class Deletions:
         doomed = msgspec.structs.replace(doomed, attempts=doomed.attempts + 1)
         patience = max(doomed.fresh_until - self._clock.monotonic(), 0.1)
         try:
-            answer = self._connection.send("DELETE", job_path(doomed.job), body=self._options(doomed.job), connect=patience)
+            answer = self._connection.send(
+                "DELETE", job_path(doomed.job), body=self._options(doomed.job), connect=patience, limit=self._limit
+            )
         except NotSent as error:
             return self._again(doomed, str(error))
         except Unreachable as error:

@@ -7,14 +7,16 @@ import msgspec
 
 from cleaner.cluster import Clock, ClusterError, Denied, Expired, Throttled, Unreachable
 from cleaner.fleet import Body, Page
-from cleaner.kube.connection import Answer, Connection, NotSent, is_not_found, message_of
+from cleaner.kube.connection import Answer, Connection, is_not_found, message_of
+from cleaner.kube.failures import NotSent
 
 PAGE_SIZE = 500
 _ATTEMPTS = 4
 _FIRST_BREATH = 0.5
 _LONGEST_PATIENCE = 60.0
 
-_NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What an answer raises that is not what it should be."""
 
 Fact = TypeVar("Fact")
 
@@ -92,11 +94,11 @@ class Reads:
         """Decode an answer; one that is no JSON at all is asked for once more."""
         try:
             return decode(answer.body)
-        except _NOT_JSON:
+        except NOT_JSON:
             answer = self.get(path, query)
         try:
             return decode(answer.body)
-        except _NOT_JSON as error:
+        except NOT_JSON as error:
             raise ClusterError(f"{path}: the answer is not what the API promises: {str(error)[:200]}") from error
 
 
@@ -104,8 +106,13 @@ def settled(answer: Answer) -> Answer:
     """Hand on 200 and 404, raise anything else by its meaning."""
     if answer.status in (200, 404):
         return answer
+    raise refused(answer)
+
+
+def refused(answer: Answer) -> ClusterError:
+    """The error that an answer is."""
     if answer.status in (401, 403):
-        raise Denied(message_of(answer))
+        return Denied(message_of(answer))
     if answer.status == 410:
-        raise Expired(message_of(answer))
-    raise (Throttled if answer.status == 429 else ClusterError)(message_of(answer))
+        return Expired(message_of(answer))
+    return (Throttled if answer.status == 429 else ClusterError)(message_of(answer))

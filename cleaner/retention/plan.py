@@ -141,8 +141,12 @@ def _verdict(job: Job, case: _Case, now: Moment) -> Verdict:
         or _needed_by_gitrepo(job, outcome, case, current)
         or _asleep(job, case, now)
         or _too_new(job, terms, case, current, now)
-        or Verdict(job, Reason.EXPIRED if current else Reason.SUPERSEDED)
+        or Verdict(job, Reason.EXPIRED if current else Reason.SUPERSEDED, since=_since(finished, terms, case))
     )
+
+
+def _since(finished: Moment, terms: _Terms, case: _Case) -> Moment:
+    return max(finished + max(case.policy.settle, terms.rule.age), terms.protected_until or finished)
 
 
 def _unfinished(job: Job) -> Verdict:

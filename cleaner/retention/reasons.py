@@ -60,12 +60,17 @@ _MEANINGS = {
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):
-    """What is to happen to one Job, why, and until when that stands (None: until something else than time changes)."""
+    """
+    What is to happen to one Job, why, and until when that stands (None: until something else than time changes).
+
+    `since` is told of what is to be deleted: when the last of the reasons that end with time ended.
+    """
 
     job: Job
     reason: Reason
     until: Moment | None = None
     detail: str = ""
+    since: Moment | None = None
 
     @property
     def deletes(self) -> bool:

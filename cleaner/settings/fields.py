@@ -54,8 +54,28 @@ class Settings:
     kubeconfig: str = _setting("", "path", "kubeconfig to use; else KUBECONFIG, the Pod's own account, or ~/.kube/config")
     context: str = _setting("", "name", "context of the kubeconfig to use; else its current one")
     request_timeout: Seconds = _setting(60.0, "duration", "time limit of one request")
+    interval: Seconds = _setting(900.0, "duration", "time between the sweeps of run that read everything anew, 10s or more")
+    watch: bool = _setting(True, "true or false", "watch in between, so that run acts as soon as a Job comes due")
+    listen: str = _setting(
+        ":8080",
+        "host:port",
+        "where run answers metrics, health and its page; without a host on all addresses; port 0: a free one",
+    )
+    leader_election: bool | None = _setting(
+        None, "true or false", "let one of several replicas delete, by a Lease; unset: in a Pod true, elsewhere false"
+    )
+    lease_duration: Seconds = _setting(
+        30.0, "duration", "time after which another replica takes over from one that has died, 3s to 1h"
+    )
+    events: bool = _setting(True, "true or false", "let run write Kubernetes Events on the GitRepos that it has cleaned")
+    metrics_per_gitrepo: bool = _setting(
+        True, "true or false", "break the metrics down by GitRepo; false where there are too many of them"
+    )
     output: str = _setting("table", "table or json", "what is written to standard output")
-    log_level: str = _setting("warning", "debug, info, warning or error", "least level that is logged to standard error")
+    log_level: str = _setting(
+        "", "debug, info, warning or error", "least level that is logged to standard error; unset: warning, for run info"
+    )
+    log_format: str = _setting("", "json or console", "how it is logged; unset: json, for run on a terminal console")
     dry_run: bool = _setting(False, "true or false", "decide and ask the API, but delete nothing")
     yes: bool = _setting(False, "true or false", "do not ask before deleting on a terminal")
 

@@ -1,6 +1,8 @@
 """Flags over environment over file over default; everything that is wrong is told at once, a line for each field."""
 
 import dataclasses
+import ipaddress
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,12 +12,15 @@ import yaml
 from pydantic import BeforeValidator, Field, ValidationError, create_model
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from cleaner.durations import format_duration, parse_duration
+from cleaner.durations import Seconds, format_duration, parse_duration
 from cleaner.scope import parse_glob, parse_namespace, parse_selector
 from cleaner.settings.fields import ENV_PREFIX, Settings, fields_of
 
 # Kubernetes tells every Pod of each Service in its Namespace: one named gitjob-cleaner, or gitjob-cleaner-something, gives these.
 _SERVICE_LINK = re.compile(rf"{ENV_PREFIX}(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)")
+
+_HOST = re.compile(r"[A-Za-z0-9.-]{0,253}")
+_PORT = re.compile(r"[0-9]{1,5}")
 
 CONFIG = "config"
 """The one name that is not a setting: the path of the file with the settings."""
@@ -95,6 +100,44 @@ def _text(value: object) -> object:
     return str(value).strip()
 
 
+def _address(value: object) -> object:
+    parse_address(str(value).strip())
+    return str(value).strip()
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """
+    Host and port that a text like `:8080`, `127.0.0.1:8080` or `[::1]:8080` stands for; an empty host: all addresses.
+
+    Raises:
+        ValueError: it is not of that form.
+
+    """
+    host, colon, port = text.rpartition(":")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else ""
+    good = _is_ipv6(bare) if bare else _HOST.fullmatch(host) is not None
+    if not (colon and good and _PORT.fullmatch(port) and int(port) <= 65535):
+        raise ValueError(f"{text!r:.60} is not an address like :8080, 127.0.0.1:8080 or [::1]:8080 (port 0: a free one)")
+    return bare or host, int(port)
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        return bool(ipaddress.IPv6Address(text))
+    except ValueError:
+        return False
+
+
+def _between(least: Seconds, most: Seconds, right: str) -> Any:
+    def check(value: object) -> object:
+        seconds = _duration(value)
+        if not (isinstance(seconds, float) and least <= seconds <= most):
+            raise ValueError(f"{str(value).strip()!r:.60} is not {right}")
+        return seconds
+
+    return check
+
+
 def _one_of(*allowed: str) -> Any:
     def check(value: object) -> object:
         text = str(value).strip()
@@ -115,16 +158,25 @@ _BY_KIND: Mapping[str, Any] = {
     "label selector": _selector,
     "version": _text,
     "path": _text,
+    "host:port": _address,
+    "json or console": _one_of("json", "console"),
     "keep, succeeded or all": _one_of("keep", "succeeded", "all"),
     "table or json": _one_of("table", "json"),
     "debug, info, warning or error": _one_of("debug", "info", "warning", "error"),
 }
-_NAMES_OF_NAMESPACES = ("fleet_namespace", "own_namespace", "instance")
+_BY_NAME: Mapping[str, Any] = {
+    "fleet_namespace": _name,
+    "own_namespace": _name,
+    "instance": _name,
+    "interval": _between(10, math.inf, "a time between two sweeps, 10s or more"),
+    # The API holds whole seconds in 32 bits; and for as long as this nobody leads after a leader has died.
+    "lease_duration": _between(3, 3600, "a duration from 3s to 1h"),
+}
 
 
 def _field(field: "dataclasses.Field[Any]") -> Any:
     kind = field.metadata["kind"]
-    check = _name if field.name in _NAMES_OF_NAMESPACES else _BY_KIND.get(kind, _text)
+    check = _BY_NAME.get(field.name) or _BY_KIND.get(kind, _text)
     return (Annotated[Any, BeforeValidator(check), Field(validate_default=False)], field.default)
 
 

@@ -1,7 +1,8 @@
 """One pass: look, decide, act, and say what happened. Every way of running the tool that deletes goes through here."""
 
+from cleaner.sweep.acting import SPENT
 from cleaner.sweep.canary import Canary
 from cleaner.sweep.look import Looked, look
 from cleaner.sweep.passes import Order, Sweep
 
-__all__ = ["Canary", "Looked", "Order", "Sweep", "look"]
+__all__ = ["SPENT", "Canary", "Looked", "Order", "Sweep", "look"]

@@ -1,6 +1,6 @@
 """Current Jobs, where the policy lets them go: one as the canary, a look, and only then the others."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from cleaner.cluster import Clock, Deletions, Refusal, Sighting
 from cleaner.happened import CanaryTripped, Observer
@@ -8,6 +8,9 @@ from cleaner.model import Job
 from cleaner.retention import Verdict
 from cleaner.sweep.acting import SPENT, Acting
 from cleaner.sweep.canary import Canary, came_back
+
+Find = Callable[[Iterable[Job]], Iterable[Sighting]]
+"""Tells what has the names of some Jobs now."""
 
 
 class CurrentJobs:
@@ -36,7 +39,7 @@ class CurrentJobs:
             return
         self._remember([verdict])
         self._clock.sleep(self._canary.pause)
-        absent = verdict.job.uid in self.look_again()
+        absent = verdict.job.uid in self.look_again(self._cluster.find)
         self._canary.proven = absent and not self.tripped
         if not self._canary.proven:
             name = f"{verdict.job.namespace}/{verdict.job.name}"
@@ -48,10 +51,10 @@ class CurrentJobs:
         gone = [job for job, deletion in fates if deletion is not None and deletion.fate in SPENT]
         self._canary.deleted(gone, self._clock.monotonic())
 
-    def look_again(self) -> set[str]:
+    def look_again(self, find: Find) -> set[str]:
         """Look for the current Jobs that we deleted: block the GitRepo of one that is back; return the uids of those absent."""
         absent: set[str] = set()
-        for seen in self._cluster.find(self._canary.watched(self._clock.monotonic())):
+        for seen in find(self._canary.watched(self._clock.monotonic())):
             if seen.error is not None:
                 text = f"whether {seen.job.namespace}/{seen.job.name} has come back cannot be seen: {seen.error}"
                 self._acting.pull(Refusal("canary", text))

@@ -1,10 +1,12 @@
 """Decide: the verdicts of every GitRepo in the inventory, and again for one whose facts have changed."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from cleaner.happened import Judged, Observer
 from cleaner.inventory import Group, Inventory
-from cleaner.model import Fleet, Moment, Owner
+from cleaner.model import Fleet, GitRepo, Moment, Owner
 from cleaner.retention import Plan, Policy, Reason, Stuck, Surroundings, Verdict, plan, stuck
 from cleaner.scope import Scope
 
@@ -18,11 +20,15 @@ class Judge(msgspec.Struct):
     fleet: Fleet
     plans: dict[Owner, Plan] = msgspec.field(default_factory=dict)
 
-    def judge_all(self, now: Moment, tell: Observer) -> None:
-        """Judge every GitRepo, and tell."""
-        for owner, group in self.inventory.groups.items():
-            self.judge(owner, now)
-            tell(Judged(group.gitrepo, self.plans[owner]))
+    def judge_all(self, owners: Iterable[Owner], now: Moment, tell: Observer) -> None:
+        """Judge GitRepos, and tell."""
+        for owner in owners:
+            tell(Judged(self.gitrepo(owner), self.judge(owner, now)))
+
+    def gitrepo(self, owner: Owner) -> GitRepo | None:
+        """Return a GitRepo, if it lives."""
+        group = self.inventory.groups.get(owner)
+        return None if group is None else group.gitrepo
 
     def judge(self, owner: Owner, now: Moment) -> Plan:
         """Judge one GitRepo by what is known now."""
@@ -43,7 +49,7 @@ class Judge(msgspec.Struct):
 
     def stuck(self, now: Moment) -> list[Stuck]:
         """Tell what is stuck, over all GitRepos."""
-        groups = self.inventory.groups.values()
+        groups = [group for owner in self.plans if (group := self.inventory.groups.get(owner))]
         return [found for g in groups if g.gitrepo for found in stuck(g.gitrepo, g.jobs, self.fleet, now)]
 
     def doomed(self) -> list[Verdict]:

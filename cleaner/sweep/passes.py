@@ -1,17 +1,19 @@
 """One pass over the scope, in the three steps that the operator can see."""
 
+from collections.abc import Iterable, Mapping
+
 import msgspec
 
 from cleaner.cluster import Brake, Clock, Cluster, Refusal
 from cleaner.happened import Observer
 from cleaner.inventory import Inventory
-from cleaner.model import Fleet
+from cleaner.model import Fleet, Owner
 from cleaner.result import Result
-from cleaner.retention import Policy, Reason, Verdict
+from cleaner.retention import Plan, Policy, Reason, Verdict
 from cleaner.scope import Scope
 from cleaner.sweep.acting import Acting
 from cleaner.sweep.canary import Canary
-from cleaner.sweep.current import CurrentJobs
+from cleaner.sweep.current import CurrentJobs, Find
 from cleaner.sweep.judge import Judge
 from cleaner.sweep.look import Looked, look
 
@@ -57,22 +59,51 @@ class Sweep:
         self._judge.inventory = self._looked.inventory
         return self._looked
 
-    def decide(self) -> list[Verdict]:
-        """Judge every Job; return those to be deleted, oldest first. By a clock that is off nothing is to be deleted."""
-        self._judge.judge_all(self._clock.now(), self._tell)
+    def know(self, looked: Looked, fleet: Fleet) -> None:
+        """Take what is known already, where somebody keeps it current, instead of looking."""
+        self._looked = looked
+        self._judge.fleet, self._judge.inventory = fleet, looked.inventory
+
+    def decide(self, owners: Iterable[Owner] | None = None) -> list[Verdict]:
+        """Judge every Job, or those of some; return what is to be deleted, oldest first. By a clock that is off nothing goes."""
+        self._judge.judge_all(self._looked.inventory.groups if owners is None else owners, self._clock.now(), self._tell)
         doomed = self._judge.doomed()
         self._acting.pull(self._clock_is_off() if doomed else None)
         return doomed
 
     def act(self, doomed: list[Verdict], canary: Canary) -> None:
-        """Delete: the Jobs of old commits first, then, behind a canary, current ones."""
+        """Delete: the Jobs of old commits first, then, behind a canary, current ones. It may be called part after part."""
         self._acting.lookahead = self._order.lookahead
-        self._current = CurrentJobs(self._cluster, self._acting, canary, self._clock, self._tell)
-        self._backlog = self._acting.delete([v for v in doomed if v.reason is not Reason.EXPIRED], self._allowed())
+        if self._current is None:
+            self._current = CurrentJobs(self._cluster, self._acting, canary, self._clock, self._tell)
+        self._backlog += self._acting.delete([v for v in doomed if v.reason is not Reason.EXPIRED], self._allowed())
         self._backlog += self._delete_current([verdict for verdict in doomed if verdict.reason is Reason.EXPIRED])
         self._acting.look_again()
+
+    def look_for_returns(self, canary: Canary, find: Find | None = None) -> None:
+        """Look whether current Jobs that we deleted have come back; `find` where somebody knows without asking the API."""
+        if self._current is None:
+            self._current = CurrentJobs(self._cluster, self._acting, canary, self._clock, self._tell)
         if not self._order.dry_run:
-            self._current.look_again()
+            self._current.look_again(find or self._cluster.find)
+
+    def leave(self, count: int) -> None:
+        """Count Jobs that were due and are left to a later pass."""
+        self._backlog += count
+
+    @property
+    def plans(self) -> Mapping[Owner, Plan]:
+        """The latest plan of each GitRepo that was judged."""
+        return self._judge.plans
+
+    def pull(self, refusal: Refusal | None) -> None:
+        """Pull the brake for the rest of this pass, if there is a refusal; the first one counts."""
+        self._acting.pull(refusal)
+
+    @property
+    def braked(self) -> Refusal | None:
+        """What stopped the deletions, if anything did."""
+        return self._acting.brake
 
     def _allowed(self) -> float:
         return (self._order.max_deletions or float("inf")) - self._acting.spent
@@ -100,7 +131,7 @@ class Sweep:
             started=self._started,
             ended=now,
             plans=self._judge.plans_as_acted(acting.acted),
-            gitrepos={owner: group.gitrepo for owner, group in looked.inventory.groups.items()},
+            gitrepos={owner: self._judge.gitrepo(owner) for owner in self._judge.plans},
             deletions=acting.deletions,
             refused=[*looked.refused, *acting.refused],
             unreadable=looked.unreadable,

@@ -9,7 +9,7 @@ import pytest
 
 from cleaner.durations import format_duration
 from cleaner.settings import Settings, describe_default, fields_of
-from cleaner.settings.load import BadSettings, load_settings
+from cleaner.settings.load import BadSettings, load_settings, parse_address
 
 FILE = "GITJOB_CLEANER_CONFIG"
 Write = Callable[[str], str]
@@ -72,6 +72,15 @@ def test_the_defaults_are_those_of_the_design() -> None:
         "fleet_version": "",
         "fleet_namespace": "cattle-fleet-system",
         "wake": False,
+        "interval": 900.0,
+        "watch": True,
+        "listen": ":8080",
+        "leader_election": None,
+        "lease_duration": 30.0,
+        "events": True,
+        "metrics_per_gitrepo": True,
+        "log_format": "",
+        "log_level": "",
     }
 
     assert expected == {name: defaults[name] for name in expected}
@@ -121,6 +130,16 @@ def test_the_file_may_be_named_by_the_environment_and_the_flag_wins(write: Write
         pytest.param("current", "succeeded", "succeeded", id="one-of"),
         pytest.param("output", "json", "json", id="output"),
         pytest.param("log_level", "debug", "debug", id="log-level"),
+        pytest.param("log_format", "console", "console", id="log-format"),
+        pytest.param("interval", "10s", 10.0, id="shortest-interval"),
+        pytest.param("lease_duration", "3s", 3.0, id="shortest-lease"),
+        pytest.param("lease_duration", "1h", 3600.0, id="longest-lease"),
+        pytest.param("leader_election", "false", False, id="truth-that-may-be-unset"),
+        pytest.param("watch", "false", False, id="watch"),
+        pytest.param("listen", " :0 ", ":0", id="any-free-port"),
+        pytest.param("listen", "127.0.0.1:8080", "127.0.0.1:8080", id="one-address"),
+        pytest.param("listen", "[::1]:65535", "[::1]:65535", id="one-address-of-ipv6"),
+        pytest.param("listen", "cleaner.local:80", "cleaner.local:80", id="one-name"),
         pytest.param("fleet_version", "v0.10.4", "v0.10.4", id="version"),
         pytest.param("fleet_namespace", "fleet-system", "fleet-system", id="name"),
         pytest.param("instance", "", "", id="empty-name"),
@@ -144,6 +163,8 @@ def test_a_text_is_read_the_same_as_flag_and_from_the_environment(name: str, tex
         pytest.param("failed_keep: 3", "failed_keep", 3, id="number"),
         pytest.param("failed_keep: '3'", "failed_keep", 3, id="number-in-quotes"),
         pytest.param("failed_age: 0", "failed_age", 0.0, id="zero"),
+        pytest.param("listen: :8080", "listen", ":8080", id="address"),
+        pytest.param("leader_election: true", "leader_election", True, id="truth-that-may-be-unset"),
         pytest.param("yes: true", "yes", True, id="a-name-that-yaml-takes-for-a-truth"),
         pytest.param("wake: true", "wake", True, id="truth"),
         pytest.param("wake: 'false'", "wake", False, id="untruth-in-quotes"),
@@ -174,6 +195,63 @@ def test_a_default_is_described_as_an_operator_writes_it() -> None:
     assert (described["failed_age"], described["succeeded_age"], described["settle"]) == (format_duration(259200), "10m", "5m")
     assert (described["wake"], described["delete_rate"], described["failed_keep"]) == ("false", "50", "1")
     assert (described["namespaces"], described["selector"], described["annotated_age_min"]) == ("unset", "unset", "unset")
+    assert (described["interval"], described["listen"], described["leader_election"]) == ("15m", ":8080", "unset")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (":8080", ("", 8080)),
+        ("127.0.0.1:0", ("127.0.0.1", 0)),
+        ("[::1]:80", ("::1", 80)),
+        ("[::]:80", ("::", 80)),
+        ("localhost:1", ("localhost", 1)),
+    ],
+)
+def test_an_address_is_a_host_and_a_port(text: str, expected: tuple[str, int]) -> None:
+    assert parse_address(text) == expected
+
+
+ADDRESS = "is not an address like :8080, 127.0.0.1:8080 or [::1]:8080 (port 0: a free one)"
+INTERVAL = "is not a time between two sweeps, 10s or more"
+LEASE = "is not a duration from 3s to 1h"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        *(
+            pytest.param("listen", text, f"{text!r} {ADDRESS}", id=f"listen {text!r}")
+            for text in (
+                "",
+                "8080",
+                ":",
+                ":65536",
+                ":-1",
+                ":http",
+                "::1:80",
+                "[::1]",
+                "[::1:80",
+                "[x]:80",
+                "a b:80",
+                "*:80",
+                ":\u0668",
+            )
+        ),
+        *(pytest.param("interval", text, f"{text!r} {INTERVAL}", id=f"interval {text}") for text in ("0", "0s", "9.9s")),
+        *(pytest.param("lease_duration", text, f"{text!r} {LEASE}", id=f"lease {text}") for text in ("0", "2.9s", "61m")),
+        ("interval", "900", "'900' is not a duration like 72h, 10m or 1h30m"),
+        ("lease_duration", "-30s", "'-30s' is negative; a duration is 0 or more, like 72h, 10m or 1h30m"),
+        ("log_format", "xml", "'xml' is not one of json, console"),
+        ("leader_election", "auto", "'auto' is not true or false"),
+    ],
+)
+def test_a_bad_setting_of_the_service_is_one_line_that_names_its_source(write: Write, name: str, text: str, problem: str) -> None:
+    path = write(f"{name}: '{text}'")
+
+    assert refused({name: text}) == [f"--{name.replace('_', '-')}: {problem}"]
+    assert refused({}, {f"GITJOB_CLEANER_{name.upper()}": text}) == [f"GITJOB_CLEANER_{name.upper()}: {problem}"]
+    assert refused({"config": path}) == [f"{path}: {name}: {problem}"]
 
 
 def test_everything_that_is_wrong_is_told_at_once(write: Write) -> None:

@@ -85,6 +85,8 @@ def sweep(
     doomed = one.decide()
     if between is not None:
         between()
-    one.act(doomed, canary or Canary(pause=0.1))
+    canary = canary or Canary(pause=0.1)
+    one.act(doomed, canary)
+    one.look_for_returns(canary)
     assert threading.active_count() < 50
     return Passed(one.result(), happened)

@@ -93,6 +93,27 @@ CASES = [
     pytest.param(flags("sweep", "--current", "some"), 2, "--current", id="an unknown policy"),
     pytest.param(flags("sweep", "--delete-workers", "0"), 2, "delete_workers", id="no workers"),
     pytest.param(flags("sweep", "--max-deletions", "many"), 2, "--max-deletions", id="a count that is none"),
+    pytest.param(
+        flags("sweep", GITJOB_CLEANER_INTERVAL="0"), 2, "GITJOB_CLEANER_INTERVAL: '0' is not a time", id="an interval of nothing"
+    ),
+    pytest.param(
+        flags("sweep", GITJOB_CLEANER_LEASE_DURATION="1s"),
+        2,
+        "GITJOB_CLEANER_LEASE_DURATION: '1s' is not",
+        id="a Lease that is too short",
+    ),
+    pytest.param(
+        flags("sweep", GITJOB_CLEANER_LISTEN="8080"),
+        2,
+        "GITJOB_CLEANER_LISTEN: '8080' is not an address",
+        id="an address that is a port",
+    ),
+    pytest.param(with_file("listen: 8080"), 2, "listen: '8080' is not an address", id="an address that is a port, in the file"),
+    pytest.param(
+        flags("sweep", GITJOB_CLEANER_LISTEN="::1:80"), 2, "GITJOB_CLEANER_LISTEN", id="an address of IPv6 without brackets"
+    ),
+    pytest.param(flags("sweep", "--log-format", "xml"), 2, "--log-format", id="an unknown form of the log"),
+    pytest.param(flags("sweep", GITJOB_CLEANER_LEADER_ELECTION="auto"), 2, "true or false", id="an election that is no truth"),
     pytest.param(flags("sweep", "--no-such-flag"), 2, "--no-such-flag", id="an unknown flag"),
     pytest.param(flags("swep"), 2, "swep", id="an unknown command"),
     pytest.param(flags(), 2, "COMMAND", id="no command"),

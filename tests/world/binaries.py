@@ -1,5 +1,10 @@
-"""Where etcd and kube-apiserver come from: `KUBEBUILDER_ASSETS`, else a cache that is filled once with `go build`."""
+"""Where the programs of Kubernetes come from: `KUBEBUILDER_ASSETS`, else a cache that is filled once with `go build`.
 
+Two sets: the API (etcd and kube-apiserver), which every test needs, and what makes Jobs run beside it, which few do and
+which is built only when it is asked for.
+"""
+
+import argparse
 import contextlib
 import fcntl
 import importlib.util
@@ -29,29 +34,47 @@ class Program:
 
 
 _VERSION = "k8s.io/component-base/version."
-PROGRAMS = (
+# Unstamped they call themselves v0.0.0-master, and kube-apiserver refuses its own emulation version.
+_STAMPS = (f"{_VERSION}gitVersion={KUBERNETES}", f"{_VERSION}gitMajor=1", f"{_VERSION}gitMinor=36")
+
+API = (
     Program("etcd", "etcd", "go.etcd.io/etcd/server/v3"),
-    Program(
-        "kube-apiserver",
-        "apiserver",
-        "k8s.io/kubernetes/cmd/kube-apiserver",
-        # Unstamped it calls itself v0.0.0-master, and refuses its own emulation version.
-        (f"{_VERSION}gitVersion={KUBERNETES}", f"{_VERSION}gitMajor=1", f"{_VERSION}gitMinor=36"),
-    ),
+    Program("kube-apiserver", "apiserver", "k8s.io/kubernetes/cmd/kube-apiserver", _STAMPS),
+)
+CONTROLLERS = (
+    # They are of kube-apiserver's module, so most of them is compiled already.
+    Program("kube-controller-manager", "apiserver", "k8s.io/kubernetes/cmd/kube-controller-manager", _STAMPS),
+    Program("kube-scheduler", "apiserver", "k8s.io/kubernetes/cmd/kube-scheduler", _STAMPS),
+    Program("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok"),
 )
 
 
 def assets() -> Path:
-    """The folder that holds both programs; builds them if nobody has before."""
-    given = os.environ.get("KUBEBUILDER_ASSETS")
-    if given:
-        return Path(given)
+    """The folder that holds etcd and kube-apiserver; builds them if nobody has before."""
+    return _given() or _cached(API)
+
+
+def controllers() -> dict[str, Path]:
+    """kube-controller-manager, kube-scheduler and kwok, by name; builds what is neither given nor cached."""
+    given = _given()
+    found = {each.name: given / each.name for each in CONTROLLERS if given and _runs(given / each.name)}
+    cache = _cached(tuple(each for each in CONTROLLERS if each.name not in found))
+    return {each.name: cache / each.name for each in CONTROLLERS} | found
+
+
+def _given() -> Path | None:
+    """The folder of envtest, which holds no more than the API as a rule."""
+    folder = os.environ.get("KUBEBUILDER_ASSETS")
+    return Path(folder) if folder else None
+
+
+def _cached(programs: tuple[Program, ...]) -> Path:
+    """The cache, with these programs in it."""
     cache = cache_folder()
-    if not _complete(cache):
+    if _missing(cache, programs):
         with _alone(cache.parent):
             # Another process may have built them while we waited for our turn.
-            if not _complete(cache):
-                _fill(cache)
+            _fill(cache, _missing(cache, programs))
     return cache
 
 
@@ -75,8 +98,12 @@ def go_command() -> list[str]:
     )
 
 
-def _complete(folder: Path) -> bool:
-    return all(os.access(folder / program.name, os.X_OK) for program in PROGRAMS)
+def _missing(folder: Path, programs: tuple[Program, ...]) -> list[Program]:
+    return [program for program in programs if not _runs(folder / program.name)]
+
+
+def _runs(path: Path) -> bool:
+    return os.access(path, os.X_OK)
 
 
 @contextlib.contextmanager
@@ -88,16 +115,17 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _fill(cache: Path) -> None:
-    """Build into a folder beside the cache and rename it, so that the cache is whole or not there."""
+def _fill(cache: Path, programs: list[Program]) -> None:
+    """Build each beside the cache and move it in, so that a program is whole or not there."""
+    if not programs:
+        return
     go = go_command()
+    cache.mkdir(exist_ok=True)
     fresh = Path(tempfile.mkdtemp(dir=cache.parent, prefix="building-"))
     try:
-        for program in PROGRAMS:
+        for program in programs:
             _build(go, program, fresh / program.name)
-        fresh.chmod(0o755)
-        shutil.rmtree(cache, ignore_errors=True)
-        fresh.rename(cache)
+            (fresh / program.name).rename(cache / program.name)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
 
@@ -117,7 +145,7 @@ def _build(go: list[str], program: Program, target: Path) -> None:
 def _show_progress(build: subprocess.Popen[bytes], name: str) -> None:
     """Say every ten seconds what takes so long; end the build if we are interrupted."""
     begun = time.monotonic()
-    _say(f"building {name} of Kubernetes {KUBERNETES} (once; about 5 minutes with all downloads)")
+    _say(f"building {name} for Kubernetes {KUBERNETES} (once; the first takes about 5 minutes with all downloads)")
     try:
         while build.poll() is None:
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -153,7 +181,7 @@ def _go_version(command: list[str]) -> tuple[int, ...]:
 
 def _needed() -> tuple[int, ...]:
     """What the go.mod files ask for."""
-    return max(_numbers(_go_line(MODULES / program.folder / "go.mod")) for program in PROGRAMS)
+    return max(_numbers(_go_line(MODULES / program.folder / "go.mod")) for program in (*API, *CONTROLLERS))
 
 
 def _go_line(path: Path) -> str:
@@ -165,5 +193,15 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(map(int, found[0].split("."))) if found else (0,)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Build what is missing and print where it is."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--all", action="store_true", help="what makes Jobs run as well, not the API alone")
+    everything = parser.parse_args().all
     print(assets())
+    if everything:
+        print(*controllers().values(), sep="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,7 @@
 """A real kube-apiserver on a real etcd, on loopback, in a temporary folder.
 
-Nothing else runs: no controller touches a Job, collects garbage or finishes the deletion of a Namespace.
+Nothing else runs: no controller touches a Job, collects garbage or finishes the deletion of a Namespace, unless a test
+starts `controllers.Controllers` beside it.
 """
 
 import base64
@@ -78,6 +79,11 @@ class ControlPlane:
     def key_file(self) -> Path:
         """The private key to it: a proxy that ends TLS shows the same face."""
         return self._folder / "apiserver.key"
+
+    @property
+    def service_account_key(self) -> Path:
+        """The private key that signs the tokens of ServiceAccounts."""
+        return self._folder / "sa.key"
 
     def start(self) -> Self:
         """Start both and wait until the API is ready."""
@@ -191,7 +197,7 @@ class ControlPlane:
         lines = [f'{ADMIN},admin,uid-admin,"system:masters"']
         lines += [f"{token},{name},uid-{name}" for token, name in self._users.items()]
         (self._folder / "tokens.csv").write_text("\n".join(lines) + "\n")
-        (self._folder / "sa.key").write_text(signing_key())
+        self.service_account_key.write_text(signing_key())
         (self._folder / "audit-policy.json").write_text(json.dumps(_AUDIT_POLICY))
 
     def _launch(self, name: str, flags: list[str]) -> None:
@@ -231,7 +237,7 @@ class ControlPlane:
         ]
 
     def _apiserver_flags(self) -> list[str]:
-        key = self._folder / "sa.key"
+        key = self.service_account_key
         flags = [
             f"--etcd-servers=http://127.0.0.1:{self.etcd_port}",
             "--bind-address=127.0.0.1",

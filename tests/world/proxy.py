@@ -72,6 +72,13 @@ class CutBody:
 
 
 @dataclass(frozen=True)
+class EndBody:
+    """A stream ends after so many bytes as if the server had said all: with its last chunk, and the connection in order."""
+
+    after: int
+
+
+@dataclass(frozen=True)
 class Rewrite:
     """The body passes through a function on its way back; that of a watch line by line."""
 
@@ -92,7 +99,7 @@ class Delay:
     seconds: float
 
 
-Fault = Answer | ResetBefore | LoseAnswer | HalfBody | CutBody | Rewrite | Before | Delay
+Fault = Answer | ResetBefore | LoseAnswer | HalfBody | CutBody | EndBody | Rewrite | Before | Delay
 Rule = Callable[[Request], Fault | None]
 
 
@@ -329,13 +336,16 @@ class _Handler(BaseHTTPRequestHandler):
         seen.status = answer.status
         self._head(answer.status, {**_passed_on(answer), "Transfer-Encoding": "chunked"})
         self.wfile.flush()
-        left = fault.after if isinstance(fault, CutBody) else None
+        left = fault.after if isinstance(fault, CutBody | EndBody) else None
         for piece in _pieces(answer, fault):
             self._chunk(piece if left is None else piece[:left])
             left = None if left is None else left - len(piece)
             if left is not None and left <= 0:
-                self._reset()
-                return
+                if isinstance(fault, CutBody):
+                    self._reset()
+                    return
+                self._hang_up()  # the server's stream goes on
+                break
         self._end(seen)
         self._chunk(b"")
 

@@ -1,0 +1,21 @@
+"""The one question before something is deleted on a terminal."""
+
+import select
+import sys
+
+from cleaner.cli.wiring import Stop
+
+
+def somebody_is_there() -> bool:
+    """Whether there is a terminal to ask on."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def answered_yes(question: str, stop: Stop) -> bool:
+    """Ask, and wait for the answer, or for a signal: a read alone would go on after one, and Ctrl-C would seem to do nothing."""
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    while stop() is None:
+        if select.select([sys.stdin], [], [], 0.1)[0]:
+            return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return False

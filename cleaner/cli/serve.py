@@ -1,0 +1,143 @@
+"""`gitjob-cleaner run`: wires the service, its observers and its HTTP side, and lives until a signal comes."""
+
+import os
+import socket
+import sys
+import uuid
+from typing import NamedTuple
+
+from cleaner import __version__
+from cleaner.announce import Announcer
+from cleaner.cli.asking import answered_yes, somebody_is_there
+from cleaner.cli.wiring import Stop, cluster_of, in_a_pod, observed_by, order_of, own_namespace_of
+from cleaner.happened import Observer
+from cleaner.kube import Connection
+from cleaner.logs import Log, route_standard_logging
+from cleaner.metrics import Metrics
+from cleaner.service.leader import Leader, Term
+from cleaner.service.passes import Duty
+from cleaner.service.service import MOST_WATCHED, Service, Shape, unelected
+from cleaner.settings import Settings
+from cleaner.settings.load import BadSettings, parse_address
+from cleaner.web import History, Server, StatusPage, routes
+
+PATIENCE = 5.0
+"""Seconds that what is under way has to finish after a signal: Kubernetes' own patience is thirty, ours ends within ten."""
+
+
+class Serving(NamedTuple):
+    """A service with its HTTP side, wired and not started."""
+
+    service: Service
+    server: Server
+    connection: Connection
+
+
+def run(settings: Settings) -> int:
+    """
+    Serve until SIGTERM or SIGINT; 0 then.
+
+    Raises:
+        BadSettings: an election without a place for its Lease, or an address that cannot be had.
+        Misconfigured: the client's configuration cannot be used.
+
+    """
+    stop = Stop()
+    log = Log(sys.stderr, settings.log_level or "info", settings.log_format or ("console" if sys.stderr.isatty() else "json"))
+    serving = wired(settings, stop, log, "run")
+    stop.listen()
+    if not may_run(settings, serving.connection, stop):
+        return 0
+    undo = route_standard_logging(log)
+    try:
+        serve(settings, serving, stop, log)
+    finally:
+        undo()
+    return 0
+
+
+def may_run(settings: Settings, connection: Connection, stop: Stop) -> bool:
+    """Ask once, where somebody is there to answer."""
+    if settings.dry_run or settings.yes or not somebody_is_there():
+        return True
+    where = connection.where
+    return answered_yes(f"Delete Jobs as they come due in context {where.context} ({where.server})?", stop)
+
+
+def serve(settings: Settings, serving: Serving, stop: Stop, log: Log) -> None:
+    """Start everything, wait for the stop, and end everything."""
+    _listen(serving.server, settings.listen)
+    where = serving.connection.where
+    watch = settings.watch and len(settings.namespaces) <= MOST_WATCHED
+    log.say("serving", version=__version__, context=where.context, server=where.server, port=serving.server.port, watch=watch)
+    if settings.watch and not watch:
+        log.warning("too many Namespaces to watch", namespaces=len(settings.namespaces), most=MOST_WATCHED)
+    serving.service.start()
+    stop.wait()
+    _end(serving, log)
+
+
+def _listen(server: Server, address: str) -> None:
+    try:
+        server.start()
+    except OSError as error:
+        raise BadSettings([f"listen: {address!r} cannot be had: {_meaning(error)}"]) from error
+
+
+def _meaning(error: OSError) -> str:
+    # asyncio and socket add the address to the text, which has just been said.
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
+def _end(serving: Serving, log: Log) -> None:
+    in_time = serving.service.stop(PATIENCE)
+    serving.server.stop()
+    serving.connection.close()
+    log.say("stopped", in_time=in_time)
+
+
+def wired(settings: Settings, stop: Stop, log: Log, mode: str) -> Serving:
+    """
+    Wire it all.
+
+    Raises:
+        BadSettings: there is to be an election, and nobody knows where the Lease would be.
+
+    """
+    elected = elects(settings)
+    clock = stop.clock()
+    observers: list[Observer] = [log]
+    tell = observed_by(observers, log.observer_failed)
+    requested: list[Observer] = []
+    limit = settings.lease_duration / 4 if elected else 0.0
+    connection, cluster = cluster_of(settings, mode, clock, observed_by(requested, log.observer_failed), delete_limit=limit)
+    leader = Leader(cluster, _identity(), Term.of(settings.lease_duration), clock, tell) if elected else None
+    led = leader.brake if leader is not None else unelected
+    patience = 5 * settings.request_timeout + 120.0
+    shape = Shape(settings.interval, settings.watch, patience=patience)
+    service = Service(Duty(cluster, order_of(settings), clock, tell, stop, led), cluster, shape, leader)
+    metrics = Metrics(__version__, service.snapshot, service.vitals, settings.metrics_per_gitrepo, clock.monotonic)
+    history = History(clock.now)
+    requested.append(metrics)
+    observers += [metrics, history, service.hear]
+    if settings.events:
+        announcer = Announcer(cluster, clock, tell, dry_run=settings.dry_run)
+        observers.append(announcer)
+        service.employ("announcer", announcer.run, announcer.stop)
+    page = StatusPage(service.snapshot, service.vitals, history, clock.now)
+    answers = routes(metrics.exposition, service.vitals, page)
+    return Serving(service, Server(parse_address(settings.listen), answers, log.observer_failed), connection)
+
+
+def elects(settings: Settings) -> bool:
+    """Whether there is an election: where it is wished, or, if nothing is said, in a Pod."""
+    wished = in_a_pod() if settings.leader_election is None else settings.leader_election
+    if wished and not own_namespace_of(settings):
+        raise BadSettings(
+            ["leader_election: 'true' needs own_namespace, the Namespace of the Lease, which is found in a Pod only"]
+        )
+    return wished
+
+
+def _identity() -> str:
+    return f"{socket.gethostname()}_{uuid.uuid4()}"
