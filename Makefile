@@ -1,6 +1,6 @@
 # gitjob-cleaner: `make demo` shows it at work, `make test` sets up everything and passes all tests.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all test-lowest system check docs bench lock clean
+.PHONY: help install demo test test-all test-lowest test-system test-long system check docs bench lock clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
@@ -37,14 +37,22 @@ check: .venv/test ## format, lint, types and floors
 
 test: check ## set up everything and run all tests (the first run builds kube-apiserver and etcd)
 	$(BIN)/python -m tests.world.binaries
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest $(PYTEST) -m "not system and not long"
+
+test-system: .venv/test ## tests with Prometheus and Chromium (after make system)
+	$(BIN)/python -m pytest $(PYTEST) -m system
+
+test-long: .venv/test ## tests with real controllers (the first run builds them)
+	$(BIN)/python -m tests.world.binaries --all
+	$(BIN)/python -m pytest $(PYTEST) -m long
 
 test-lowest: ## the core and the doors with the oldest versions of our libraries that we allow
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements/lowest.txt
-	.venv-lowest/bin/python -m pytest $(PYTEST) tests/core tests/edge/test_delete_contract.py tests/edge/test_cluster.py
+	.venv-lowest/bin/python -m pytest $(PYTEST) tests/core tests/edge/test_delete_contract.py tests/edge/test_cluster.py \
+		tests/edge/test_service.py tests/edge/test_metrics.py tests/edge/test_logs.py
 
-test-all: test test-lowest bench ## all of it
+test-all: test test-lowest test-system test-long bench ## all of it (after make system)
 
 system: ## install from Debian what only test-all needs: prometheus, promtool, prometheus-pushgateway, chromium
 	@sh tests/world/system.sh

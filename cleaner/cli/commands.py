@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 
 from cleaner import __version__
 from cleaner.cli.asking import answered_yes, somebody_is_there
-from cleaner.cli.demonstration import demo
 from cleaner.cli.wiring import Stop, cluster_of, observed_by, order_of
 from cleaner.cluster import ClusterError, Denied, Misconfigured
 from cleaner.explain import NoSuchGitRepo, explain, find_gitrepo
@@ -27,6 +26,8 @@ Command = Callable[[Settings, Mapping[str, str]], int]
 def dispatch(command: str, flags: Mapping[str, str]) -> int:
     """Load the settings and run a command; return its exit code (design: 2 settings, 3 refused, 4 unreachable)."""
     if command == "demo":
+        from cleaner.cli.demonstration import demo
+
         return demo(flags)
     try:
         settings = load_settings({name: text for name, text in flags.items() if name != "gitrepo"}, os.environ)

@@ -1,4 +1,4 @@
-"""`gitjob-cleaner demo`: wires the sandbox, the stand-in for Fleet, the sweeps and the live table."""
+"""`gitjob-cleaner demo`: the service of `run` on a sandbox and a stand-in for Fleet, and a live table."""
 
 import sys
 import tempfile
@@ -6,9 +6,10 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from cleaner.cli.wiring import Stop, cluster_of, observed_by, order_of
+from cleaner.cli.serve import end, listen, wired
+from cleaner.cli.wiring import Stop
 from cleaner.demo.sandbox import Sandbox
-from cleaner.demo.show import COMMIT_EVERY, Files, sweep_on, write_files
+from cleaner.demo.show import COMMIT_EVERY, Files, write_files
 from cleaner.demo.stand_in import FleetStandIn, Pace
 from cleaner.durations import parse_duration
 from cleaner.logs import Log
@@ -17,13 +18,19 @@ from cleaner.settings.load import load_settings
 
 _WELCOME = """\
 A sandbox with a Kubernetes API and a stand-in for Fleet {version} runs at {url}: commits come every few seconds, their Jobs run,
-succeed, fail and pile up, and every two seconds a sweep deletes those that nothing needs any more. To look around from a second
-terminal, paste:
+succeed, fail and pile up, and the service that `gitjob-cleaner run` is deletes those that nothing needs any more.
+
+    its page     {page}/
+    its metrics  {page}/metrics
+
+To look around from a second terminal, paste:
 
 {exports}
 
 and try: gitjob-cleaner explain payments | gitjob-cleaner sweep --dry-run | kubectl get jobs -A
 """
+
+_DRAWN_EVERY = 0.5
 
 
 def demo(flags: Mapping[str, str]) -> int:
@@ -59,14 +66,29 @@ def _end_after(duration: str | None, stop: Stop) -> threading.Timer:
 
 
 def _run(files: Files, url: str, stop: Stop) -> None:
-    clock, log = stop.clock(), Log(sys.stderr, "error")
+    log = Log(sys.stderr, "error")
     settings = load_settings({"config": str(files.settings), "kubeconfig": str(files.kubeconfig)}, {})
-    connection, cluster = cluster_of(settings, "demo", clock)
-    exports = "\n".join(f"    {line}" for line in files.exports())
-    sys.stdout.write(_WELCOME.format(version=cluster.fleet().version, url=url, exports=exports) + "\n")
-    sys.stdout.flush()
-    with LiveTable(sys.stdout) as table:
-        tell = observed_by([log], log.observer_failed)
-        sweep_on(cluster, order_of(settings), clock, stop, lambda result: table.show(result, clock.now()), tell)
+    table = LiveTable(sys.stdout)
+    serving = wired(settings, stop, log, "demo", table)
+    listen(serving.server, settings.listen)
+    page = f"http://127.0.0.1:{serving.server.port}"
+    _welcome(files, url, page, serving.version())
+    table.watch(serving.service.snapshot, f"page {page}/  metrics {page}/metrics")
+    serving.service.start()
+    with table:
+        _draw_until(stop, table)
+    end(serving, log)
     sys.stdout.write(f"{table.tally.summary()}.\n")
-    connection.close()
+
+
+def _welcome(files: Files, url: str, page: str, version: str) -> None:
+    exports = "\n".join(f"    {line}" for line in files.exports())
+    sys.stdout.write(_WELCOME.format(version=version, url=url, page=page, exports=exports) + "\n")
+    sys.stdout.flush()
+
+
+def _draw_until(stop: Stop, table: LiveTable) -> None:
+    clock = stop.clock()
+    while stop() is None:
+        table.draw(clock.now())
+        clock.sleep(_DRAWN_EVERY)

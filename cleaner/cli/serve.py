@@ -11,7 +11,7 @@ from cleaner.announce import Announcer
 from cleaner.cli.asking import answered_yes, somebody_is_there
 from cleaner.cli.wiring import Stop, cluster_of, in_a_pod, observed_by, order_of, own_namespace_of
 from cleaner.happened import Observer
-from cleaner.kube import Connection
+from cleaner.kube import Connection, KubeCluster
 from cleaner.logs import Log, route_standard_logging
 from cleaner.metrics import Metrics
 from cleaner.service.leader import Leader, Term
@@ -31,6 +31,11 @@ class Serving(NamedTuple):
     service: Service
     server: Server
     connection: Connection
+    cluster: KubeCluster
+
+    def version(self) -> str:
+        """Fleet's version, as far as it can be seen."""
+        return self.cluster.fleet().version
 
 
 def run(settings: Settings) -> int:
@@ -66,7 +71,7 @@ def may_run(settings: Settings, connection: Connection, stop: Stop) -> bool:
 
 def serve(settings: Settings, serving: Serving, stop: Stop, log: Log) -> None:
     """Start everything, wait for the stop, and end everything."""
-    _listen(serving.server, settings.listen)
+    listen(serving.server, settings.listen)
     where = serving.connection.where
     watch = settings.watch and len(settings.namespaces) <= MOST_WATCHED
     log.say("serving", version=__version__, context=where.context, server=where.server, port=serving.server.port, watch=watch)
@@ -74,10 +79,11 @@ def serve(settings: Settings, serving: Serving, stop: Stop, log: Log) -> None:
         log.warning("too many Namespaces to watch", namespaces=len(settings.namespaces), most=MOST_WATCHED)
     serving.service.start()
     stop.wait()
-    _end(serving, log)
+    end(serving, log)
 
 
-def _listen(server: Server, address: str) -> None:
+def listen(server: Server, address: str) -> None:
+    """Begin to listen. Raises BadSettings where the address cannot be had."""
     try:
         server.start()
     except OSError as error:
@@ -89,16 +95,17 @@ def _meaning(error: OSError) -> str:
     return os.strerror(error.errno) if error.errno else str(error)
 
 
-def _end(serving: Serving, log: Log) -> None:
+def end(serving: Serving, log: Log) -> None:
+    """End everything, after the stop."""
     in_time = serving.service.stop(PATIENCE)
     serving.server.stop()
     serving.connection.close()
     log.say("stopped", in_time=in_time)
 
 
-def wired(settings: Settings, stop: Stop, log: Log, mode: str) -> Serving:
+def wired(settings: Settings, stop: Stop, log: Log, mode: str, *more: Observer) -> Serving:
     """
-    Wire it all.
+    Wire it all; `more` observe what the service does.
 
     Raises:
         BadSettings: there is to be an election, and nobody knows where the Lease would be.
@@ -106,7 +113,7 @@ def wired(settings: Settings, stop: Stop, log: Log, mode: str) -> Serving:
     """
     elected = elects(settings)
     clock = stop.clock()
-    observers: list[Observer] = [log]
+    observers: list[Observer] = [log, *more]
     tell = observed_by(observers, log.observer_failed)
     requested: list[Observer] = []
     limit = settings.lease_duration / 4 if elected else 0.0
@@ -118,7 +125,7 @@ def wired(settings: Settings, stop: Stop, log: Log, mode: str) -> Serving:
     service = Service(Duty(cluster, order_of(settings), clock, tell, stop, led), cluster, shape, leader)
     metrics = Metrics(__version__, service.snapshot, service.vitals, settings.metrics_per_gitrepo, clock.monotonic)
     history = History(clock.now)
-    requested.append(metrics)
+    requested += [metrics, history]
     observers += [metrics, history, service.hear]
     if settings.events:
         announcer = Announcer(cluster, clock, tell, dry_run=settings.dry_run)
@@ -126,7 +133,7 @@ def wired(settings: Settings, stop: Stop, log: Log, mode: str) -> Serving:
         service.employ("announcer", announcer.run, announcer.stop)
     page = StatusPage(service.snapshot, service.vitals, history, clock.now)
     answers = routes(metrics.exposition, service.vitals, page)
-    return Serving(service, Server(parse_address(settings.listen), answers, log.observer_failed), connection)
+    return Serving(service, Server(parse_address(settings.listen), answers, log.observer_failed), connection, cluster)
 
 
 def elects(settings: Settings) -> bool:

@@ -1,20 +1,14 @@
-"""The demo itself: sweep after sweep over the sandbox, through the same client and rules as on any cluster."""
+"""What the demo gives to whoever looks on: a policy of seconds, and files for a second terminal."""
 
 import json
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from cleaner.cluster import Brake, Clock, Cluster
 from cleaner.demo.sandbox import Sandbox
 from cleaner.durations import Seconds
-from cleaner.happened import Observer
-from cleaner.result import Result
-from cleaner.sweep import Canary, Order, Sweep
 
-SWEEP_EVERY: Seconds = 2.0
 COMMIT_EVERY: Seconds = 1.5
 
 SETTINGS = """\
@@ -26,6 +20,9 @@ failed_keep: 1
 settle: 4s
 # Its server is one program on this machine: no need to be gentle with it.
 delete_rate: 0
+# Between the sweeps a watch makes it prompt.
+interval: 15s
+listen: 127.0.0.1:0
 """
 
 
@@ -50,15 +47,3 @@ def write_files(folder: Path, sandbox: Sandbox) -> Files:
     files.kubeconfig.write_text(json.dumps(sandbox.kubeconfig(), indent=1), encoding="utf-8")
     files.settings.write_text(SETTINGS, encoding="utf-8")
     return files
-
-
-def sweep_on(cluster: Cluster, order: Order, clock: Clock, stop: Brake, show: Callable[[Result], None], tell: Observer) -> None:
-    """Sweep every few seconds until the brake is pulled, and show what each sweep came to."""
-    canary = Canary()
-    while stop() is None:
-        sweep = Sweep(cluster, order, clock, tell, stop)
-        sweep.look()
-        sweep.act(sweep.decide(), canary)
-        sweep.look_for_returns(canary)
-        show(sweep.result())
-        clock.sleep(SWEEP_EVERY)

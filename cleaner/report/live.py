@@ -1,7 +1,7 @@
-"""The demo's table: what is kept, why and until when, redrawn after every sweep; plain lines where nobody watches."""
+"""The demo's table: what is kept, why and until when, redrawn twice a second; plain lines where nobody watches."""
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
@@ -9,60 +9,67 @@ import msgspec
 
 from cleaner.cluster import Fate
 from cleaner.durations import describe_duration
+from cleaner.happened import Attempted, Happened, Swept
 from cleaner.model import Moment
 from cleaner.report import wording
 from cleaner.report.wording import printable
-from cleaner.result import Result
 from cleaner.retention import Verdict
+from cleaner.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 
 _REMEMBERED = 5
+_BAD = frozenset({Fate.FAILED, Fate.DENIED, Fate.UNCONFIRMED})
 
 
 class Tally(msgspec.Struct):
-    """What all sweeps so far have come to."""
+    """What all passes so far have come to."""
 
     sweeps: int = 0
     deleted: Counter[str] = msgspec.field(default_factory=Counter)
     by_gitrepo: Counter[str] = msgspec.field(default_factory=Counter)
     failed: int = 0
 
-    def add(self, result: Result) -> list[Verdict]:
-        """Count one sweep in; return what it deleted."""
-        gone = [v for v in result.verdicts() if _deleted(result, v)]
-        self.sweeps += 1
-        self.deleted.update(f"{verdict.job.outcome and verdict.job.outcome.value} {verdict.reason.value}" for verdict in gone)
-        self.by_gitrepo.update(f"{verdict.job.namespace}/{verdict.job.owner.name}" for verdict in gone)
-        self.failed += result.failures
-        return gone
+    def add(self, attempted: Attempted) -> bool:
+        """Count one attempt in; whether it deleted."""
+        job, fate = attempted.verdict.job, attempted.deletion.fate
+        self.failed += fate in _BAD
+        if fate is not Fate.DELETED:
+            return False
+        self.deleted[f"{wording.outcome(job)} {attempted.verdict.reason.value}"] += 1
+        self.by_gitrepo[f"{job.namespace}/{job.owner.name}"] += 1
+        return True
 
     def summary(self) -> str:
         """Tell it in a line."""
-        what = ", ".join(f"{count} {kind}" for kind, count in sorted(self.deleted.items())) or "nothing"
-        return f"{self.sweeps} sweeps deleted {sum(self.deleted.values())} Jobs ({what}), {self.failed} deletions failed"
-
-
-def _deleted(result: Result, verdict: Verdict) -> bool:
-    deletion = result.deletions.get(verdict.job.uid)
-    return deletion is not None and deletion.fate is Fate.DELETED
+        what = ", ".join(f"{count} {kind}" for kind, count in sorted(dict(self.deleted).items())) or "nothing"
+        return f"{self.sweeps} sweeps deleted {self.deleted.total()} Jobs ({what}), {self.failed} deletions failed"
 
 
 class LiveTable:
-    """Shows one result after the other."""
+    """
+    An observer of a service, and what shows its latest snapshot.
 
-    def __init__(self, out: TextIO) -> None:
+    The worker's thread tells what happens; on a terminal, only whoever calls `draw` writes.
+    """
+
+    def __init__(self, out: TextIO, heading: str = "") -> None:
         self.tally = Tally()
         self._gone: deque[Verdict] = deque(maxlen=_REMEMBERED)
-        self._out = out
+        self._out, self._heading = out, heading
+        self._snapshot: Callable[[], Snapshot] | None = None
         self._live: Any = None
         if out.isatty():
             from rich.console import Console
             from rich.live import Live
 
             self._live = Live(console=Console(file=out), auto_refresh=False, vertical_overflow="crop")
+
+    def watch(self, snapshot: Callable[[], Snapshot], heading: str) -> None:
+        """Show these snapshots from now on, under this heading."""
+        self._snapshot, self._heading = snapshot, heading
 
     def __enter__(self) -> Self:
         if self._live is not None:
@@ -73,43 +80,58 @@ class LiveTable:
         if self._live is not None:
             self._live.stop()
 
-    def show(self, result: Result, now: Moment) -> None:
-        """Show what a sweep came to."""
-        gone = self.tally.add(result)
-        self._gone.extend(gone)
-        if self._live is not None:
-            self._live.update(self._drawn(result, now), refresh=True)
-            return
-        for verdict in gone:
-            job = verdict.job
-            self._out.write(f"deleted {job.namespace}/{job.name} ({wording.outcome(job)}, {verdict.reason.value})\n")
-        kept = ", ".join(f"{count} {reason}" for reason, count in sorted(result.kept().items()))
-        self._out.write(f"sweep {self.tally.sweeps}: {len(gone)} deleted; kept: {kept}\n")
-        self._out.flush()
+    def __call__(self, happened: Happened) -> None:
+        """Hear what the service tells."""
+        if isinstance(happened, Attempted) and self.tally.add(happened):
+            self._gone.append(happened.verdict)
+            job = happened.verdict.job
+            self._line(f"deleted {job.namespace}/{job.name} ({wording.outcome(job)}, {happened.verdict.reason.value})")
+        elif isinstance(happened, Swept):
+            self.tally.sweeps += 1
+            deleted = dict(happened.fates).get(Fate.DELETED.value, 0)
+            self._line(f"sweep {self.tally.sweeps}: {deleted} deleted; kept: {self._kept()}")
 
-    def _drawn(self, result: Result, now: Moment) -> Any:
+    def _line(self, text: str) -> None:
+        if self._live is None:
+            self._out.write(text + "\n")
+            self._out.flush()
+
+    def _kept(self) -> str:
+        kept: Counter[str] = Counter()
+        if self._snapshot is not None:
+            for (_, reason), count in self._snapshot().tally.items():
+                kept[reason.value] += 0 if reason.deletes else count
+        return ", ".join(f"{count} {reason}" for reason, count in sorted((+kept).items()))
+
+    def draw(self, now: Moment) -> None:
+        """Draw the latest snapshot, on a terminal."""
+        if self._live is not None and self._snapshot is not None:
+            self._live.update(self._drawn(self._snapshot(), now), refresh=True)
+
+    def _drawn(self, snapshot: Snapshot, now: Moment) -> Any:
         from rich.console import Group
         from rich.text import Text
 
-        rows = max(4, self._live.console.size.height - len(result.plans) - 6)
+        rows = max(4, self._live.console.size.height - len(snapshot.views) - 8)
         headline = Text(f"{self.tally.summary()}; Ctrl-C ends the demo", style="bold")
-        return Group(headline, self._gitrepos(result, now), _jobs(result, reversed(self._gone), now, rows))
+        gone = list(self._gone)[::-1]
+        return Group(headline, Text(self._heading), self._gitrepos(snapshot, now), _jobs(snapshot, gone, now, rows))
 
-    def _gitrepos(self, result: Result, now: Moment) -> "Table":
+    def _gitrepos(self, snapshot: Snapshot, now: Moment) -> "Table":
         table = _table("GITREPO", "JOBS", "DELETED SO FAR", "KEPT BECAUSE", "NEXT TO GO")
-        for owner, plan in sorted(result.plans.items(), key=lambda item: (item[0].namespace, item[0].name)):
+        for owner, view in sorted(snapshot.views.items(), key=lambda item: (item[0].namespace, item[0].name)):
             name = f"{owner.namespace}/{owner.name}"
-            kept = Counter(verdict.reason.value for verdict in plan.verdicts if not verdict.deletes)
+            kept = Counter(verdict.reason.value for verdict in view.plan.verdicts if not verdict.deletes)
             why = ", ".join(f"{count} {reason}" for reason, count in sorted(kept.items()))
-            due = "" if plan.next_due is None else f"in {describe_duration(plan.next_due - now)}"
+            due = "" if view.plan.next_due is None else f"in {describe_duration(view.plan.next_due - now)}"
             table.add_row(printable(name), str(kept.total()), str(self.tally.by_gitrepo[name]), why, due)
         return table
 
 
-def _jobs(result: Result, gone: Iterable[Verdict], now: Moment, rows: int) -> "Table":
+def _jobs(snapshot: Snapshot, gone: Iterable[Verdict], now: Moment, rows: int) -> "Table":
     """List what went last, and the kept Jobs that finished last."""
     table = _table("JOB", "OUTCOME", "FINISHED", "VERDICT", "WHY", "UNTIL")
-    kept = [verdict for verdict in result.verdicts() if not verdict.deletes]
+    kept = [verdict for view in snapshot.views.values() for verdict in view.plan.verdicts if not verdict.deletes]
     kept.sort(key=lambda verdict: verdict.job.finished or now, reverse=True)
     for verdict in [*gone, *kept][:rows]:
         job, until = verdict.job, verdict.until

@@ -40,7 +40,7 @@ async function look() {
     told.textContent = `as of ${heard = time()} UTC`
     document.body.classList.remove('lost')
   } catch {
-    told.textContent = `no answer since ${heard} UTC`
+    told.textContent = document.title = `no answer since ${heard} UTC`
     document.body.classList.add('lost')
   }
   clearTimeout(next)

@@ -143,7 +143,7 @@ def test_the_page_follows_and_disturbs_nobody(browser: Browser, world: World) ->
 
     first = view(owner("aaa/first"), [Verdict(job(owner("aaa/first"), "first-1", Outcome.FAILED), Reason.CURRENT)])
     world.known, world.at = snapshot([first, *scenes.calm_views(40, 5)]), AT + HOUR
-    browser.wait_for("document.body.innerText.includes('aaa/first')")
+    browser.wait_for("document.body?.innerText.includes('aaa/first')")
 
     assert browser.evaluate(f"{opened('fleet-05/app-00005')}.open")
     assert browser.evaluate("document.querySelectorAll('article details[open]').length") == 1
@@ -177,6 +177,7 @@ def test_a_lost_connection_does_not_look_alive(browser: Browser, world: World) -
     browser.wait_for(
         "/^no answer since \\d\\d:\\d\\d:\\d\\d UTC$/.test(told.textContent) && document.body.classList.contains('lost')"
     )
+    assert "no answer" in browser.evaluate("document.title")
     world.back()
     browser.wait_for("told.textContent.startsWith('as of') && !document.body.classList.contains('lost')")
 
@@ -189,7 +190,7 @@ def test_without_script_it_is_all_there_and_loads_itself_again(browser: Browser,
         browser.click("article summary")
         assert Reason.YOUNG.meaning in browser.text()
         world.known = snapshot(scenes.calm_views(8, 9))
-        browser.wait_for("document.body.innerText.includes('9 kept')")
+        browser.wait_for("document.body?.innerText.includes('9 kept')")
         assert browser.evaluate("location.search") == "?text=app-00007"
     finally:
         browser.call("Emulation.setScriptExecutionDisabled", value=False)
