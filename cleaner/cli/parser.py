@@ -67,10 +67,17 @@ def _add(parser: argparse.ArgumentParser, field: Any) -> None:
     kind, flag = field.metadata["kind"], field.name.replace("_", "-")
     meaning = f"{field.metadata['meaning']} ({kind}; default: {describe_default(field)})".replace("%", "%%")
     if kind == "true or false":
-        parser.add_argument(f"--{flag}", dest=field.name, action="store_const", const="true", help=meaning)
-        parser.add_argument(f"--no-{flag}", dest=field.name, action="store_const", const="false", help=argparse.SUPPRESS)
+        # What is on by itself is shown as what switches it off.
+        on, off = (argparse.SUPPRESS, f"not: {meaning}") if field.default is True else (meaning, argparse.SUPPRESS)
+        parser.add_argument(f"--{flag}", dest=field.name, action="store_const", const="true", help=on)
+        parser.add_argument(f"--no-{flag}", dest=field.name, action="store_const", const="false", help=off)
     else:
-        parser.add_argument(f"--{flag}", dest=field.name, metavar=kind.split()[0].upper(), help=meaning)
+        parser.add_argument(f"--{flag}", dest=field.name, metavar=_metavar(kind), help=meaning)
+
+
+def _metavar(kind: str) -> str:
+    """What stands for a value: the choices, where there are any, else the first word of its kind."""
+    return kind.replace(", ", "|").replace(" or ", "|") if " or " in kind else kind.split(maxsplit=1)[0].upper()
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:

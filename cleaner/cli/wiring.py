@@ -3,6 +3,7 @@
 import hashlib
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -55,7 +56,12 @@ class Stop:
 
     def clock(self) -> Clock:
         """Real time, with a sleep that a stop cuts short."""
-        return Clock(time.time, time.monotonic, lambda seconds: (self._event.wait(seconds), None)[1])
+        return Clock(time.time, _since_boot, lambda seconds: (self._event.wait(seconds), None)[1])
+
+
+def _since_boot() -> Seconds:
+    """Tell a time that never jumps; on Linux it goes on while the machine sleeps, so that a Lease has expired after that."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic()
 
 
 def policy_of(settings: Settings) -> Policy:

@@ -26,11 +26,16 @@ class Clockwork:
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone=UTC,
         )
+        self._tick, self._trigger = tick, "start"
         add = self._scheduler.add_job
-        add(tick, "date", run_date=datetime.now(UTC), args=["start"], id="start", name="start")
-        add(tick, "interval", seconds=interval, args=["interval"], id="interval", name="interval")
+        # The library's first run would come one interval late.
+        add(self._sweep, "interval", seconds=interval, next_run_time=datetime.now(UTC), id="sweep", name="sweep")
         add(tick, "interval", seconds=RETURNS, args=["returns"], id="returns", name="returns")
         add(beat, "interval", seconds=HEARTBEAT, id="beat", name="beat")
+
+    def _sweep(self) -> None:
+        trigger, self._trigger = self._trigger, "interval"
+        self._tick(trigger)
 
     def start(self) -> None:
         """Start ticking."""

@@ -99,6 +99,11 @@ class Leader:
         return self.brake() is None
 
     @property
+    def patience(self) -> Seconds:
+        """Seconds without a sign of life after which the loop counts as wedged: each of its requests is far shorter."""
+        return max(60.0, 4 * self._term.duration)
+
+    @property
     def holder(self) -> str:
         """Who holds the Lease as far as we know; empty where nobody does."""
         lease = self._sight.lease

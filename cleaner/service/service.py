@@ -136,7 +136,7 @@ class Service:
         signs["worker"] = (self.worker.sign, patience)
         signs["clockwork"] = (self._beaten, 6 * HEARTBEAT)
         if self._leader is not None:
-            signs["leader"] = (self._leader.sign, patience)
+            signs["leader"] = (self._leader.sign, min(patience, self._leader.patience))
         return [f"{name}: no sign of life for {now - at:.0f}s" for name, (at, limit) in signs.items() if now - at > limit]
 
 
