@@ -1,6 +1,7 @@
 """One world, two servers: the sandbox of the demo and the real API lead to the same verdicts and the same survivors."""
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,6 +37,15 @@ def swept(server: Server) -> tuple[Passed, set[str]]:
     return passed, names_of(server, JOBS.format(place))
 
 
+def reasons(passed: Passed) -> Counter[tuple[str, str]]:
+    """
+    How many Jobs of each GitRepo have which reason.
+
+    Not which: of two that finished at one moment the one made later is the newer, and servers count that in whole seconds.
+    """
+    return Counter((verdict.job.owner.name, verdict.reason.value) for verdict in passed.result.verdicts())
+
+
 def test_both_servers_lead_to_the_same_verdicts(control_plane: ControlPlane, tmp_path: Path) -> None:
     real, left = swept(control_plane)
     with Sandbox(collect_garbage=False) as sandbox:
@@ -43,8 +53,8 @@ def test_both_servers_lead_to_the_same_verdicts(control_plane: ControlPlane, tmp
         played, left_there = swept(server)
         server.close()
 
-    assert real.reasons() == played.reasons()
-    assert left == left_there
+    assert reasons(real) == reasons(played)
+    assert len(left) == len(left_there)
     assert real.fates() == played.fates()
     assert len(real.reasons()) > 200
     assert len(real.of("deleted")) > 20
