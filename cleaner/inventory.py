@@ -17,13 +17,18 @@ class Group(msgspec.Struct):
 
 
 class Inventory:
-    """Groups by owner. A Job's GitRepo lives if namespace, name and uid are all those of the owner reference."""
+    """
+    Groups by owner. A Job's GitRepo lives if namespace, name and uid are all those of the owner reference.
+
+    `stirred` gathers the Namespaces that a fresh reading found changed; whoever keeps an inventory current clears it.
+    """
 
     def __init__(self) -> None:
         self.groups: dict[Owner, Group] = {}
         self.namespaces: dict[str, Namespace] = {}
         self.left_out: set[Owner] = set()
         self.left_out_jobs = 0
+        self.stirred: set[str] = set()
 
     def add_namespaces(self, namespaces: Iterable[Namespace]) -> None:
         """Take in what is known of Namespaces."""
@@ -69,13 +74,14 @@ class Inventory:
             self._drop_if_empty(group)
 
     def change_jobs(self, owner: Owner, there: Mapping[str, Job], gone: Collection[str]) -> bool:
-        """Take in Jobs of one owner by uid, forget those that are gone, and tell whether the owner is looked after."""
+        """Take in Jobs of one owner by uid, forget those that are gone, and tell whether anything has changed by that."""
         if owner in self.left_out:
             return False
         group = self.groups.setdefault(owner, Group(owner, None))
+        before = len(group.jobs)
         group.jobs = [job for job in group.jobs if (uid := job.uid) not in there and uid not in gone] + list(there.values())
         self._drop_if_empty(group)
-        return True
+        return bool(there) or len(group.jobs) != before
 
     def _drop_if_empty(self, group: Group) -> None:
         if group.gitrepo is None and not group.jobs:
@@ -102,4 +108,6 @@ class Inventory:
         """Take in a fresh reading of what has the name of a GitRepo, and of its Namespace."""
         lives = gitrepo is not None and gitrepo.uid == owner.uid
         self.groups[owner].gitrepo = gitrepo if lives else None
-        self.namespaces[namespace.name] = namespace
+        if self.namespaces.get(namespace.name) != namespace:
+            self.namespaces[namespace.name] = namespace
+            self.stirred.add(namespace.name)

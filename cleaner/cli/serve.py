@@ -48,9 +48,9 @@ def run(settings: Settings) -> int:
 
     """
     stop = Stop()
+    stop.listen()
     log = Log(sys.stderr, settings.log_level or "info", settings.log_format or ("console" if sys.stderr.isatty() else "json"))
     serving = wired(settings, stop, log, "run")
-    stop.listen()
     if not may_run(settings, serving.connection, stop):
         return 0
     undo = route_standard_logging(log)

@@ -135,7 +135,7 @@ class Log:
         self._line(_DEBUG, "requested", verb=happened.verb, resource=happened.resource, code=happened.code, seconds=seconds)
 
     def _watch_ended(self, happened: WatchEnded) -> None:
-        level = _INFO if happened.reason == "closed" else _WARNING
+        level = _INFO if happened.reason in ("closed", "silent") else _WARNING
         fields = {"kind": happened.kind, "namespace": happened.namespace, "reason": happened.reason, "detail": happened.detail}
         self._line(level, "a watch ended", **fields)
 

@@ -110,6 +110,6 @@ def _due(verdict: Verdict, before: Verdict | None, changed: Moment) -> Due:
     since = verdict.since or changed
     if before is None:
         return Due(since, seen=False)
-    if before.reason in _TIMED and before.until is not None:
+    if before.reason in _TIMED and before.until is not None and before.until <= changed:
         return Due(since, seen=True)
     return Due(max(since, changed), seen=True)

@@ -15,6 +15,8 @@ from cleaner.happened import Led, Observer
 
 _JITTER = 0.2
 _RELEASE: Seconds = 3.0
+_GIVEN_BACK: Seconds = 1.0
+"""The duration in a Lease that its holder has given back, ours as client-go's."""
 
 
 class Term(msgspec.Struct, frozen=True):
@@ -60,6 +62,11 @@ class _Doubt(msgspec.Struct, frozen=True):
     made: bool
 
 
+def _unproven(lease: Lease | None) -> bool:
+    """Whether somebody may lead of whom the Lease tells nothing: it is not there, or names nobody and was not given back."""
+    return lease is None or (not lease.holder and lease.duration != _GIVEN_BACK)
+
+
 _NO_REIGN = _Reign()
 _NOTHING_SEEN = _Sight(None, math.inf)
 
@@ -71,7 +78,8 @@ class Leader:
     Why never two lead at once: we lead only until `deadline` after the moment just before our last proven request was sent, and
     another takes the Lease only after it has seen one version of it for `duration`, each by its own monotonic clock, so wall
     clocks may say what they like. A Lease that had to be made counts only `duration` after it was made: somebody may still lead
-    by the one before it, which was deleted. Every write names the version that it replaces, so only one of two can succeed.
+    by the one before it, which was deleted. So does one that names no holder and was not given back: whoever was struck out may
+    not know it yet. Every write names the version that it replaces, so only one of two can succeed.
     """
 
     def __init__(
@@ -229,7 +237,7 @@ class Leader:
 
     def _hold(self) -> None:
         sight, before, term = self._sight, self._doubt, self._term
-        made, sent = sight.lease is None, self._monotonic()
+        made, sent = _unproven(sight.lease), self._monotonic()
         begins = self._reign.begins if sight.ours else -math.inf
         self._doubt = _Doubt(made or (before is not None and before.made))
         try:
@@ -237,6 +245,7 @@ class Leader:
         except Conflict:
             self._doubt = before
             raise
+        self._tell_change()  # an answer that came late must not hide that we had ceased to lead meanwhile
         now = self._monotonic()
         self._sight, self._doubt, self._sure = _Sight(lease, now, ours=True), None, True
         self._reign = _Reign(now + term.duration if made else begins, sent + term.deadline)

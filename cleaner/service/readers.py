@@ -12,7 +12,7 @@ from cleaner.happened import Observer, WatchEnded
 from cleaner.model import Moment
 
 QUIET: Seconds = 90.0
-"""Longest silence of a watch: the API sends a bookmark every minute."""
+"""Longest silence of a watch: the API sends a bookmark every minute, unless its own cache has heard nothing at all from etcd."""
 
 _FIRST_BREATH: Seconds = 0.5
 _LONGEST_BREATH: Seconds = 60.0
@@ -82,7 +82,7 @@ class Reader:
         self._requested = self._answered = 0
         self._stopped = False
         self._stream: Stream | None = None
-        self._errors = 0
+        self._errors = self._vain = 0
 
     def ask(self) -> int:
         """Have everything read anew; return the number of the request."""
@@ -109,26 +109,39 @@ class Reader:
             guarded(self._round, self._unexpected)
 
     def _unexpected(self, error: Exception) -> None:
-        # Only the kind of error: its text may hold what no log may hold.
-        self._trouble(ClusterError(f"unexpected {type(error).__name__}"))
+        # Only the kind of error: its text may hold what no log may hold. Whoever waits for an answer must have one.
+        self.listing = False
+        for source in self.sources:
+            self._wiring.put(Failed(source, self._answered, ClusterError(f"unexpected {type(error).__name__}")))
+        self._trouble()
         self._answered = 0
 
     def _round(self) -> None:
-        """Read everything once, and watch from there until that has to be done again."""
+        """Read everything, and watch from there until that has to be done again."""
         self._wait_for_request()
         if self._stopped:
             return
         request = self._answered = self._requested
-        self.listing = True
-        versions = [self._list(source, request) for source in self.sources]
-        self.listing = False
-        if None in versions:
-            # A watch that is to be kept up does not wait to be asked; the plain loop tries again with its next sweep.
-            self._answered = 0 if self.watches else request
-            return
+        version = self._read(request)
+        if version is not None and self.watches:
+            self._follow(self.sources[0], version)
+
+    def _read(self, request: int) -> str | None:
+        """Read all sources, and a part that fails again after a breath; return the last version, None if asked anew before."""
+        left, version = list(self.sources), ""
+        while left and not self._stopped and self._answered == self._requested:
+            self.listing = True
+            versions = [self._list(source, request) for source in left]
+            self.listing = False
+            failed = {source.namespace for source, found in zip(left, versions, strict=True) if found is None}
+            left = [source for source in left if source.namespace in failed]
+            version = versions[-1] or version
+            if left:
+                self._trouble()
+        if left:
+            return None
         self._errors = 0
-        if self.watches:
-            self._follow(self.sources[0], versions[0] or "")
+        return version
 
     def _wait_for_request(self) -> None:
         with self._bell:
@@ -154,7 +167,6 @@ class Reader:
         except ClusterError as error:
             if not self._stopped:
                 self._wiring.put(Failed(source, request, error))
-                self._trouble(error)
             return None
         self.seen = self._wiring.clock.now()
         self._wiring.put(Listed(source, request, facts, unreadable, foreign))
@@ -187,7 +199,7 @@ class Reader:
         while not self._stopped and self._answered == self._requested and stale < 2:
             came = self._watch(source, version)
             # A watch that fails twice without a single change may fail at that very place for ever.
-            stale = 0 if came.version != version or came.reason == "closed" else stale + 1
+            stale = 0 if came.version != version or came.reason in ("closed", "silent") else stale + 1
             version = came.version
             if came.reason == "expired":
                 break
@@ -204,7 +216,7 @@ class Reader:
             for changes in stream:
                 self._take_in(source, changes, reading)
         except ClusterError as error:
-            return self._broke(source, reading.version, error)
+            return self._broke(source, reading, error)
         finally:
             with self._bell:
                 self._stream = None
@@ -213,7 +225,7 @@ class Reader:
     def _take_in(self, source: Source, changes: list[Change[Any]], reading: "_Reading") -> None:
         self._beat()
         self.seen = now = self._wiring.clock.now()
-        self._errors = 0
+        self._vain = 0
         reading.came = True
         reading.version = next((change.version for change in reversed(changes) if change.version), reading.version)
         told = [change for change in changes if change.fact is not None or change.unreadable is not None]
@@ -224,23 +236,29 @@ class Reader:
         if not self._stopped and self._answered == self._requested:
             self._wiring.tell(WatchEnded(source.kind.value, source.namespace, "closed"))
             # An end is no error, but a server that ends every watch at once must not be asked in a loop.
-            self._errors = 0 if reading.came else self._errors + 1
-            self._pause(_FIRST_BREATH if reading.came else self._breath())
+            self._pause_after_a_watch(reading)
         return _Came(reading.version, "closed")
 
-    def _broke(self, source: Source, version: str, error: ClusterError) -> "_Came":
+    def _broke(self, source: Source, reading: "_Reading", error: ClusterError) -> "_Came":
         reason = _reason(error)
+        reading.came |= reason == "silent"  # silence takes its time anyway, and is no error where nothing happens at all
         if not self._stopped:
             self._wiring.tell(WatchEnded(source.kind.value, source.namespace, reason, str(error)))
-            self._trouble(error)
-        return _Came(version, reason)
+            self._pause_after_a_watch(reading)
+        return _Came(reading.version, reason)
 
-    def _trouble(self, _error: ClusterError) -> None:
+    def _pause_after_a_watch(self, reading: "_Reading") -> None:
+        """Longer after each watch that brought nothing: lists between them work, and would be made in a loop."""
+        self._vain = 0 if reading.came else self._vain + 1
+        self._pause(_breath(self._vain))
+
+    def _trouble(self) -> None:
         self._errors += 1
-        self._pause(self._breath())
+        self._pause(_breath(self._errors))
 
-    def _breath(self) -> Seconds:
-        return min(_LONGEST_BREATH, _FIRST_BREATH * 2.0 ** min(self._errors - 1, 10))
+
+def _breath(count: int) -> Seconds:
+    return min(_LONGEST_BREATH, _FIRST_BREATH * 2.0 ** min(max(count - 1, 0), 10))
 
 
 class _Came(NamedTuple):
@@ -251,11 +269,10 @@ class _Came(NamedTuple):
 
 
 class _Reading:
-    """A watch under way."""
+    """A watch under way, and whether anything came of it."""
 
     def __init__(self, version: str) -> None:
-        self.version = version
-        self.came = False
+        self.version, self.came = version, False
 
 
 def _reason(error: ClusterError) -> str:

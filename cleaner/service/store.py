@@ -42,8 +42,9 @@ class Store:
         self._just_deleted: set[str] = set()
 
     def listed(self, message: Listed) -> set[Owner]:
-        """Put what a list says in the place of what was known of its source; whoever is concerned is to be judged again."""
+        """Put what a list says in the place of what was known of its source; whoever is or was there is to be judged again."""
         source, told = message.source, self._told[message.source]
+        before = self._owners_of(source)
         told.listed, told.error, told.foreign = True, None, message.foreign
         told.unreadable = [Unreadable(_KINDS[source.kind], bad.namespace, bad.name, bad.problem) for bad in message.unreadable]
         if source.kind is Kind.JOBS:
@@ -52,6 +53,9 @@ class Store:
             self._list_gitrepos(message.facts, source)
         else:
             self._list_namespaces(message.facts, source)
+        return before | self._owners_of(source)
+
+    def _owners_of(self, source: Source) -> set[Owner]:
         return {owner for owner in self.inventory.groups if _covers(source, owner.namespace)}
 
     def _list_jobs(self, facts: list[Job], source: Source, told: _Told) -> None:
@@ -84,7 +88,7 @@ class Store:
     def failed(self, message: Failed) -> set[Owner]:
         """Note that a source cannot be read: nothing of its part is judged until it can be."""
         self._told[message.source].error = message.error
-        return {owner for owner in self.inventory.groups if _covers(message.source, owner.namespace)}
+        return self._owners_of(message.source)
 
     def changed(self, message: Changed) -> set[Owner]:
         """Take in what a watch brought, in its order; return the GitRepos whose verdicts may differ now."""
@@ -159,32 +163,44 @@ class Store:
         for owner, uids in of.items():
             self.inventory.change_jobs(owner, {}, frozenset(uids))
 
+    def stirred(self) -> list[Owner]:
+        """
+        The GitRepos whose Namespace was read again since the last time and had changed.
+
+        They are told of here, for what a watch tells of that Namespace later is nothing new.
+        """
+        stirred, self.inventory.stirred = self.inventory.stirred, set()
+        return [owner for owner in self.inventory.groups if owner.namespace in stirred] if stirred else []
+
     def recovers(self, message: Listed) -> bool:
         """Whether a list tells of a source that could not be read before."""
         return self._told[message.source].error is not None
 
     def readable(self, namespace: str) -> bool:
         """Whether all that the verdicts of a Namespace need has been read, and can be."""
-        return all(told.listed and told.error is None for source, told in self._told.items() if _covers(source, namespace))
+        sources = (Source(kind, part) for kind in Kind for part in ("", namespace))
+        told = (self._told.get(source) for source in sources)
+        return all(each.listed and each.error is None for each in told if each is not None)
 
     def looked(self) -> Looked:
         """All that is known, as a look would have found it, but for what cannot be read now: that is left out, and told."""
         parts = {source.namespace for source in self._told}
-        refused = [self._refusal(part) for part in sorted(parts)]
+        refused = self._refusals()
         unreadable = [bad for told in self._told.values() for bad in told.unreadable]
         return Looked(
             self.inventory,
-            refused=[each for each in refused if each is not None],
+            refused=[refused[part] for part in sorted(refused)],
             unreadable=unreadable,
             foreign=sum(told.foreign for told in self._told.values()),
-            parts=sum(each is None for each in refused),
+            parts=len(parts) - len(refused),
         )
 
-    def _refusal(self, part: str) -> NamespaceRefused | None:
-        for source, told in self._told.items():
-            if source.namespace == part and told.error is not None:
-                return NamespaceRefused(part, "read", str(told.error), isinstance(told.error, Denied))
-        return None
+    def _refusals(self) -> dict[str, NamespaceRefused]:
+        refused: dict[str, NamespaceRefused] = {}
+        for (_, part), told in self._told.items():
+            if told.error is not None and part not in refused:
+                refused[part] = NamespaceRefused(part, "read", str(told.error), isinstance(told.error, Denied))
+        return refused
 
     def find(self, jobs: Iterable[Job]) -> Iterable[Sighting]:
         """Tell what has the names of some Jobs, by what is known."""

@@ -21,6 +21,8 @@ LATE = 3
 SPENT = frozenset({Fate.DELETED, Fate.TERMINATING, Fate.UNCONFIRMED})
 """Fates that count against the cap: what is gone, on its way out, or may be gone."""
 
+_UNSURE = frozenset({Fate.TERMINATING, Fate.UNCONFIRMED})
+
 
 class Acting:
     """
@@ -42,14 +44,20 @@ class Acting:
         self._flying: dict[str, Verdict] = {}
         self._needed: dict[str, Verdict] = {}
         self._tries: dict[str, Doomed] = {}
+        self._unsure: dict[str, Job] = {}
         self._of: defaultdict[Owner, list[Verdict]] = defaultdict(list)
         self._fresh_until: dict[Owner, Seconds] = {}
         self._late: Counter[Owner] = Counter()
         self._allowed: float = 0
 
     def delete(self, verdicts: Iterable[Verdict], allowed: float) -> int:
-        """Delete what is still doomed when its turn comes, `allowed` at most; return how many are left for another pass."""
-        self._queue = deque(verdicts)
+        """
+        Delete what is still doomed when its turn comes, `allowed` at most; return how many are left for another pass.
+
+        A Namespace that has refused once is left alone by this and all later calls.
+        """
+        refused = {each.namespace for each in self.refused}
+        self._queue = deque(verdict for verdict in verdicts if verdict.job.namespace not in refused)
         self._waiting = {verdict.job.uid: verdict for verdict in self._queue}
         self._of.clear()
         for verdict in self._queue:
@@ -116,6 +124,10 @@ class Acting:
             self._unread(read.owner, read.error)
         elif read.namespace is None:
             self._unread(read.owner, Denied("there is no such Namespace any more"))
+        elif read.owner not in self._judge.inventory.groups:
+            # Whoever keeps the inventory current has struck it out since: gone, or another installation's.
+            for verdict in self._waiting_of(read.owner):
+                self._leave(verdict, None)
         else:
             self._fresh_until[read.owner] = read.read_at + FRESH
             self._judge.inventory.adopt(read.owner, read.gitrepo, read.namespace)
@@ -195,12 +207,14 @@ class Acting:
         self.spent += deletion.fate in SPENT and uid not in self.deletions
         self.deletions[uid] = deletion
         self.acted[uid] = verdict
+        if deletion.fate in _UNSURE:
+            self._unsure[uid] = verdict.job
         self._tell(Attempted(verdict, deletion))
 
     def look_again(self) -> None:
-        """Look once more for what was on its way out, or may have been."""
-        unsure = (Fate.TERMINATING, Fate.UNCONFIRMED)
-        jobs = [deletion.doomed.job for deletion in self.deletions.values() if deletion.fate in unsure]
+        """Look once more for what was on its way out, or may have been, since the last time; once for each Job."""
+        jobs = [job for uid, job in self._unsure.items() if self.deletions[uid].fate in _UNSURE]
+        self._unsure = {}
         for seen in self._cluster.find(jobs):
             better = _seen(self.deletions[seen.job.uid], seen)
             if better is not None:

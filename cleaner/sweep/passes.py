@@ -41,8 +41,12 @@ class Sweep:
         self._backlog = 0
 
     def brake(self) -> Refusal | None:
-        """Ask every brake; the first that refuses is the answer."""
-        return self._stop() or self._cluster.paused() or self._clock_is_off()
+        """
+        Ask every brake; the first that refuses is the answer.
+
+        The caller's own is asked again at the end: reading a pause may take seconds, in which a Lease may end.
+        """
+        return self._stop() or self._cluster.paused() or self._clock_is_off() or self._stop()
 
     def _clock_is_off(self) -> Refusal | None:
         skew, bound = self._cluster.skew(), self._order.policy.clock_bound
@@ -63,6 +67,15 @@ class Sweep:
         """Take what is known already, where somebody keeps it current, instead of looking."""
         self._looked = looked
         self._judge.fleet, self._judge.inventory = fleet, looked.inventory
+
+    @property
+    def fleet(self) -> Fleet:
+        """The Fleet that is judged by; deleting current Jobs may have found another."""
+        return self._judge.fleet
+
+    @fleet.setter
+    def fleet(self, fleet: Fleet) -> None:
+        self._judge.fleet = fleet
 
     def decide(self, owners: Iterable[Owner] | None = None) -> list[Verdict]:
         """Judge every Job, or those of some; return what is to be deleted, oldest first. By a clock that is off nothing goes."""

@@ -121,9 +121,9 @@ EXPECTED: list[tuple[Happened, str, dict[str, Any]]] = [
         {"event": "a watch ended", "kind": "jobs", "namespace": "ns", "reason": "closed", "detail": ""},
     ),
     (
-        WatchEnded("jobs", "", "silent", "5m"),
+        WatchEnded("jobs", "", "broken", "5m"),
         "warning",
-        {"event": "a watch ended", "kind": "jobs", "namespace": "", "reason": "silent", "detail": "5m"},
+        {"event": "a watch ended", "kind": "jobs", "namespace": "", "reason": "broken", "detail": "5m"},
     ),
     (Finished(JOB), "debug", {"event": "a Job finished", **OF_JOB}),
     (Late(JOB, 2.0), "debug", {"event": "late", **OF_JOB, "seconds": 2.0}),
