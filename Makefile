@@ -1,6 +1,6 @@
 # gitjob-cleaner: `make demo` shows it at work, `make test` sets up everything and passes all tests.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all test-lowest test-system test-long system check docs bench lock clean
+.PHONY: help install demo test test-all test-lowest test-system test-long system check docs bench bench-service lock clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
@@ -52,7 +52,7 @@ test-lowest: ## the core and the doors with the oldest versions of our libraries
 	.venv-lowest/bin/python -m pytest $(PYTEST) tests/core tests/edge/test_delete_contract.py tests/edge/test_cluster.py \
 		tests/edge/test_service.py tests/edge/test_metrics.py tests/edge/test_logs.py
 
-test-all: test test-lowest test-system test-long bench ## all of it (after make system)
+test-all: test test-lowest test-system test-long bench bench-service ## all of it (after make system)
 
 system: ## install from Debian what only test-all needs: prometheus, promtool, prometheus-pushgateway, chromium
 	@sh tests/world/system.sh
@@ -62,6 +62,11 @@ docs: .venv/test ## write the parts of the docs that come from the code
 
 bench: .venv/test ## measure against a bare read and the client's typed list (JOBS=20000 DELETIONS=5000)
 	$(BIN)/python -m benchmarks.sweep $(if $(JOBS),--jobs $(JOBS)) $(if $(DELETIONS),--deletions $(DELETIONS))
+
+bench-service: .venv/test ## measure the service: how late it is beside Kubernetes' own TTL, and what its quiet costs (DURATION=240)
+	$(BIN)/python -m tests.world.binaries --all
+	$(BIN)/python -m benchmarks.promptness $(if $(DURATION),--duration $(DURATION)) $(BENCH)
+	$(BIN)/python -m benchmarks.quiet $(if $(DURATION),--duration $(DURATION)) $(if $(BENCH),--jobs 2000 --no-bounds)
 
 UV_COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--no-header --python-version 3.11 --quiet

@@ -59,10 +59,12 @@ class Serving(NamedTuple):
         """What is shown, by the GitRepo's name."""
         return {owner.name: view for owner, view in self.service.snapshot().views.items()}
 
-    def settled(self, kubeconfig: Path) -> None:
+    def settled(self, kubeconfig: Path, seconds: float = DEADLINE) -> None:
         """Wait until it knows what the API's own lists say, as another client reads them."""
         eventually(
-            lambda: self.known() == listed(kubeconfig, self.scope), lambda: f"{self.known()} {listed(kubeconfig, self.scope)}"
+            lambda: self.known() == listed(kubeconfig, self.scope),
+            lambda: f"{self.known()} {listed(kubeconfig, self.scope)}",
+            seconds,
         )
 
 

@@ -148,17 +148,19 @@ def test_a_watch_that_goes_silent_is_given_up(control_plane: ControlPlane, names
         _still_hears(control_plane, namespace, run)
 
 
-def test_an_api_that_goes_away_and_comes_back(namespace_of_its_own: tuple[ControlPlane, str]) -> None:
+@pytest.mark.parametrize("seconds", [0.0, pytest.param(60.0, marks=pytest.mark.long)])
+def test_an_api_that_goes_away_and_comes_back(namespace_of_its_own: tuple[ControlPlane, str], seconds: float) -> None:
     control_plane, namespace = namespace_of_its_own
     stock(control_plane, namespace, "failed", "failed")
     with serving(control_plane.kubeconfig(), namespace, shape=HASTY) as run:
         ready(run)
         control_plane.kill_apiserver()
         eventually(lambda: {"broken"} <= set(run.watch_ends("jobs")) and run.service.snapshot().refused, run.watch_ends)
+        threading.Event().wait(seconds)
         assert run.service.vitals().ailing == ()
         control_plane.start_apiserver()
         change_the_world(control_plane, namespace)
-        run.settled(control_plane.kubeconfig())
+        run.settled(control_plane.kubeconfig(), seconds=180.0)  # the longest breath is a minute
         _still_hears_again(control_plane, namespace, run)
         assert run.service.snapshot().refused == ()
 
