@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import ssl
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -13,12 +14,20 @@ _MERGE = "application/merge-patch+json"
 class Caller:
     """Calls one API server. Raises OSError or http.client.HTTPException where that cannot be reached.
 
+    A server behind TLS needs a context for that, and most likely a token.
+
     What the server refuses is None: other hands delete and change things at any time, and the next look tells more.
     """
 
-    def __init__(self, url: str, timeout: float = 10.0) -> None:
+    def __init__(self, url: str, timeout: float = 10.0, tls: ssl.SSLContext | None = None, token: str = "") -> None:
         parts = urlsplit(url)
-        self._connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=timeout)
+        host = parts.hostname or "127.0.0.1"
+        self._connection = (
+            http.client.HTTPSConnection(host, parts.port, timeout=timeout, context=tls)
+            if tls
+            else http.client.HTTPConnection(host, parts.port, timeout=timeout)
+        )
+        self._headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
 
     def __enter__(self) -> Self:
         return self
@@ -54,14 +63,18 @@ class Caller:
         obj = self.get(path)
         return self._call("PUT", f"{path}/status", {**obj, "status": status}) if obj else None
 
-    def delete(self, path: str, uid: str) -> None:
-        """Delete in the background what has this uid."""
-        self._call("DELETE", path, {"propagationPolicy": "Background", "preconditions": {"uid": uid}})
+    def delete(self, path: str, uid: str, policy: str | None = "Background") -> None:
+        """Delete what has this uid; without a policy as the API likes best, which leaves a Job's Pods behind."""
+        self._call("DELETE", path, {"propagationPolicy": policy, "preconditions": {"uid": uid}})
+
+    def bury(self, path: str, uid: str) -> None:
+        """Remove what has this uid and is being deleted, as the kubelet does with a Pod that has ended."""
+        self._call("DELETE", path, {"gracePeriodSeconds": 0, "preconditions": {"uid": uid}})
 
     def _call(self, method: str, path: str, body: Any = None, media_type: str = "application/json") -> Object | None:
         data = None if body is None else json.dumps(body)
         try:
-            self._connection.request(method, path, data, {"Content-Type": media_type, "Accept": "application/json"})
+            self._connection.request(method, path, data, {**self._headers, "Content-Type": media_type})
             answer = self._connection.getresponse()
             read = json.loads(answer.read())
         except (OSError, http.client.HTTPException, ValueError):

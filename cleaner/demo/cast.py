@@ -1,12 +1,14 @@
 """The GitRepos of the demo, and how their runs end: believable names, one of each temper."""
 
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cleaner.demo.kinds import Object
 
 FINALIZER = "fleet.cattle.io/gitrepo-finalizer"
 FLEET_NAMESPACE = "cattle-fleet-system"
+DEPLOYMENTS = ("fleet-controller", "gitjob")
 NAMESPACES = (FLEET_NAMESPACE, "fleet-local", "fleet-default")
 _FAULTS = (
     "no resource found at the following paths to deploy: [deploy/production]",
@@ -27,10 +29,12 @@ class Temper:
     slowness: float = 1.0
     """Its runs take this many times longer than others."""
     protected: bool = False
+    faults: tuple[str, ...] = _FAULTS
+    """What a failing run says, one of these."""
 
     def fault(self, rng: random.Random) -> str:
         """Why the next run fails; empty when it succeeds."""
-        return rng.choice(_FAULTS) if rng.random() < self.failing else ""
+        return rng.choice(self.faults) if rng.random() < self.failing else ""
 
 
 CAST = (
@@ -43,15 +47,15 @@ CAST = (
 )
 
 
-def temper_of(namespace: str, name: str) -> Temper:
+def temper_of(tempers: Iterable[Temper], namespace: str, name: str) -> Temper:
     """The temper of this GitRepo; one that the user has made gets a middling one."""
-    known = (temper for temper in CAST if (temper.namespace, temper.name) == (namespace, name))
+    known = (temper for temper in tempers if (temper.namespace, temper.name) == (namespace, name))
     return next(known, Temper(namespace, name))
 
 
 def gitrepo(temper: Temper, poll: float) -> Object:
     """The GitRepo as its owner would apply it; `poll` is its polling interval in seconds."""
-    made: Object = {"name": temper.name, "namespace": temper.namespace, "finalizers": [FINALIZER]}
+    made: Object = {"name": temper.name, "namespace": temper.namespace}
     made |= {"annotations": {"gitjob-cleaner/protect": "true"}} if temper.protected else {}
     spec = {
         "branch": "main",
@@ -73,10 +77,9 @@ def deployment(name: str, image: str) -> Object:
 
 
 ROLLED_OUT: Object = {
-    "observedGeneration": 1,
     "replicas": 1,
     "updatedReplicas": 1,
     "readyReplicas": 1,
     "availableReplicas": 1,
 }
-"""The status of a Deployment that has settled."""
+"""The status of a Deployment that has settled, but for the generation."""

@@ -1,163 +1,165 @@
-"""Fleet's gitops controller, v0.10.4 to v0.13: one Job a commit, and what it does to the one it has.
+"""Fleet's gitops controller, v0.10.2 to v0.16: one Job a commit, and what it does to the ones it has.
 
-Seen live and read in `manageGitJob`, `shouldCreateJob` and `deleteJobIfNeeded`: a missing Job is made only for a
-new commit, a raised `forceSyncGeneration` or a changed spec, so a Job that somebody deletes stays away; a succeeded
-Job of the current commit is deleted, all others are left for ever.
+Seen live, and read in `manageGitJob`, `shouldCreateJob`, `deleteJobIfNeeded` and `deletePreviousJob`: until v0.10.3 a
+missing Job is made at once; later only for a new commit, a raised `forceSyncGeneration` or a changed spec, so that a
+Job which somebody deletes stays away, and a succeeded Job of the current commit is deleted. Failed Jobs of older
+commits stay until v0.13.
 """
 
 import random
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
 
-from cleaner.demo import gitrepo_form, job_form, pod_form
+from cleaner.demo import credentials, gitrepo_form, job_form, pod_form
 from cleaner.demo.caller import Caller, path_of, path_to
-from cleaner.demo.cast import FINALIZER
-from cleaner.demo.family import Family, job_name
-from cleaner.demo.forms import stamp
+from cleaner.demo.cast import FINALIZER, FLEET_NAMESPACE
+from cleaner.demo.family import Family, Previous
 from cleaner.demo.kinds import Object
-from cleaner.demo.store import Key, key_of, uid_of
+from cleaner.demo.looking import Look
+from cleaner.demo.store import key_of, uid_of
 from cleaner.demo.upstream import Upstream
-
-
-@dataclass(frozen=True)
-class Look:
-    """What a reconcile of one GitRepo goes by."""
-
-    gitrepo: Object
-    jobs: dict[Key, Object]
-    pods: list[Object]
-    polled: bool
-    now: float
-
-    def job(self, commit: str) -> Object | None:
-        """The Job that is named for this commit."""
-        meta = self.gitrepo["metadata"]
-        return self.jobs.get((meta["namespace"], job_name(meta["name"], self.gitrepo["spec"]["repo"], commit)))
+from cleaner.demo.waking import Wakes
 
 
 class Gitops:
-    """The controller. Of the Jobs that succeed, one in `overlooked` is never noticed, and stays (0: none)."""
+    """The controller, from one start to the next.
 
-    def __init__(self, family: Family, upstream: Upstream, rng: random.Random, overlooked: int) -> None:
+    Of the Jobs that succeed, one in `overlooked` is never noticed, and stays (0: none). Where its version waits
+    between deleting a Job and making it anew, it does so for `pause` seconds.
+    """
+
+    def __init__(self, family: Family, upstream: Upstream, rng: random.Random, overlooked: int, pause: float) -> None:
         self._family = family
         self._upstream = upstream
         self._rng = rng
         self._overlooked = overlooked
-        self._polled_at: dict[str, float] = {}
-        self._seen: dict[str, object] = {}
+        self._pause = pause if family.waits else 0.0
         self._noticed: dict[str, bool] = {}
+        self.wakes = Wakes(family)
 
     def step(self, caller: Caller, gitrepos: list[Object], jobs: list[Object], pods: list[Object], now: float) -> None:
-        """Reconcile every GitRepo that has a reason for it: its poll is due, or it or its current Job has changed."""
-        self._forget(set(map(uid_of, (*gitrepos, *jobs))))
+        """Reconcile every GitRepo that has a reason for it."""
+        self.wakes.forget(set(map(uid_of, gitrepos)))
+        living = set(map(uid_of, jobs))
+        self._noticed = {uid: noticed for uid, noticed in self._noticed.items() if uid in living}
         by_key = {key_of(job): job for job in jobs}
         for gitrepo in gitrepos:
             if "deletionTimestamp" in gitrepo["metadata"]:
                 _release(caller, gitrepo)
                 continue
-            look = Look(gitrepo, by_key, pods, self._poll_is_due(gitrepo, now), now)
-            if look.polled or self._woken(look):
+            look = Look(gitrepo, by_key, pods, now, secret=self._secret(caller, gitrepo))
+            if self._family.polls_apart and self.wakes.poll(look):
+                look = replace(look, gitrepo=self._note_poll(caller, look))
+            if self.wakes.woken(look):
                 self._reconcile(caller, look)
 
-    def _forget(self, living: set[str]) -> None:
-        memories: tuple[dict[str, Any], ...] = (self._polled_at, self._seen, self._noticed)
-        for memory in memories:
-            for uid in memory.keys() - living:
-                del memory[uid]
+    def _secret(self, caller: Caller, gitrepo: Object) -> str:
+        return credentials.digest(caller, gitrepo) if self._family.watches_secrets else ""
 
-    def _poll_is_due(self, gitrepo: Object, now: float) -> bool:
-        uid, interval = uid_of(gitrepo), gitrepo_form.polling_interval(gitrepo)
-        due = not gitrepo["spec"].get("disablePolling") and now >= self._polled_at.get(uid, 0.0) + interval
-        self._polled_at |= {uid: now} if due else {}
-        return due
-
-    def _woken(self, look: Look) -> bool:
-        """Fleet's watches: spec, labels and annotations of the GitRepo, status of its Job; and its own requeue."""
-        meta, status = look.gitrepo["metadata"], look.gitrepo.get("status", {})
-        job = look.job(status.get("commit", ""))
-        told = job and (job["metadata"]["uid"], job.get("status"))
-        seen = (meta["generation"], meta.get("labels"), meta.get("annotations"), told)
-        changed = self._seen.get(meta["uid"]) != seen
-        self._seen[meta["uid"]] = seen
-        return changed or _pending(look.gitrepo)
+    def _note_poll(self, caller: Caller, look: Look) -> Object:
+        status = gitrepo_form.polled(look.status, self._upstream.head(look.gitrepo), look.now)
+        return caller.set_status(path_to("gitrepos", look.gitrepo), status) or look.gitrepo
 
     def _reconcile(self, caller: Caller, look: Look) -> None:
-        old = look.gitrepo.get("status", {}).get("commit", "")
-        commit = self._commit(look, old)
-        job = look.job(commit)
-        if not commit:
+        if FINALIZER not in look.gitrepo["metadata"].get("finalizers", ()):
+            hold(caller, look.gitrepo, self._family)
+            self.wakes.again(look)
             return
-        if job is None and (commit != old or _pending(look.gitrepo)):
+        look = replace(look, polled=not self._family.polls_apart and self.wakes.poll(look))
+        old = look.status.get("commit", "")
+        if commit := self._commit(look, old):
+            self._manage(caller, look, old, commit)
+
+    def _commit(self, look: Look, old: str) -> str:
+        """The commit to run. Without polling, the git server is asked whenever the Job is missing."""
+        if look.polled or (not look.polls and look.job(old) is None):
+            return self._upstream.head(look.gitrepo)
+        return str(look.status.get("pollingCommit") or old) if self._family.polls_apart and look.polls else old
+
+    def _manage(self, caller: Caller, look: Look, old: str, commit: str) -> None:
+        """Fleet's `manageGitJob`. A Job that is there for a commit gone back to is left alone, whatever became of it."""
+        job = look.job(commit)
+        if commit != old and self._drop_previous(caller, look, old):
+            self.wakes.again(look, self._pause)
+        elif job is None and (commit != old or look.pending or self._family.recreates):
             self._make(caller, look, commit)
-        elif job and commit == old and _superseded(look.gitrepo, job):
-            caller.delete(path_to("jobs", job), uid_of(job))  # the next look makes it anew
+        elif job and commit == old and self._is_overtaken(look, job):
+            self._renew(caller, look, commit, job)
         else:
-            if job and commit == old and look.polled and self._is_done(job):
+            if job and commit == old and self._is_done(job):
                 caller.delete(path_to("jobs", job), uid_of(job))
             self._tell(caller, look, commit, job)
 
-    def _make(self, caller: Caller, look: Look, commit: str) -> None:
-        """Create the Job; when that is refused, the next look tries again."""
-        path = path_of("jobs", look.gitrepo["metadata"]["namespace"])
-        if job := caller.create(path, job_form.job(self._family, look.gitrepo, commit)):
-            force = _force(look.gitrepo)
-            self._tell(caller, look, commit, job, {"updateGeneration": force} if force else {})
+    def _drop_previous(self, caller: Caller, look: Look, old: str) -> bool:
+        """Delete the Job of the commit before, by the name it has with the present `spec.repo`; whether to wait then."""
+        job = look.job(old)
+        if not old or not job or self._family.previous is Previous.LEFT:
+            return False
+        policy = None if self._family.previous is Previous.ORPHANING else "Background"
+        caller.delete(path_to("jobs", job), uid_of(job), policy)
+        return self._family.waits_for_previous
 
-    def _commit(self, look: Look, old: str) -> str:
-        """The commit to run: asked of the git server at a poll, and, without polling, whenever the Job is missing."""
-        asked = look.polled or (look.gitrepo["spec"].get("disablePolling") and look.job(old) is None)
-        return self._upstream.head(look.gitrepo) if asked else old
+    def _make(self, caller: Caller, look: Look, commit: str) -> None:
+        """Create the Job; when that cannot be, the next step tries again."""
+        if self._family.needs_controller and not caller.get(path_of("deployments", FLEET_NAMESPACE, "fleet-controller")):
+            refused = gitrepo_form.refused(look.status, 'Deployment.apps "fleet-controller" not found', look.now)
+            self._write(caller, look, refused)
+            self.wakes.again(look)
+        elif create_job(caller, self._family, look.gitrepo, commit):
+            self._tell(caller, look, commit, None, ran=True)
+        else:
+            self.wakes.again(look)
+
+    def _is_overtaken(self, look: Look, job: Object) -> bool:
+        return look.rotated or look.overtakes(job) if self._family.labelled else look.pending
+
+    def _renew(self, caller: Caller, look: Look, commit: str, job: Object) -> None:
+        """Delete the Job, to make it anew in a later reconcile: until v0.10.3 the deletion itself wakes the GitRepo."""
+        caller.delete(path_to("jobs", job), uid_of(job))
+        if self._family.recreates:
+            self._tell(caller, look, commit, job, ran=True)
+        else:
+            self.wakes.again(look, self._pause)
 
     def _is_done(self, job: Object) -> bool:
         """Succeeded, and noticed: some ends are lost between two reconciles, and their Jobs stay."""
-        if job.get("status", {}).get("succeeded") != 1 or "Complete" not in gitrepo_form.ended_conditions(job):
+        if self._family.recreates or "Complete" not in gitrepo_form.ended_conditions(job):
             return False
         lucky = not self._overlooked or self._rng.randrange(self._overlooked) > 0
         return self._noticed.setdefault(uid_of(job), lucky)
 
-    def _tell(self, caller: Caller, look: Look, commit: str, job: Object | None, made: Object | None = None) -> None:
-        """Write the status, if it says anything new; `made` is what goes with a new Job."""
-        before = look.gitrepo.get("status", {})
+    def _tell(self, caller: Caller, look: Look, commit: str, job: Object | None, *, ran: bool = False) -> None:
+        """Write what the Job tells. A Job that was made just now is not looked at yet: Fleet sees none."""
         pods = [pod for pod in look.pods if job and pod["metadata"].get("labels", {}).get("job-name") == key_of(job)[1]]
         newest = max(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default={})
-        state, message = gitrepo_form.state_of(job, pod_form.message_of(newest))
-        after = gitrepo_form.status(before, commit, state, message, look.now) | (made or {})
-        after |= {"observedGeneration": look.gitrepo["metadata"]["generation"]}
-        after |= {"lastPollingTriggered": stamp(look.now)} if look.polled else {}
-        if after != before:
-            caller.set_status(path_to("gitrepos", look.gitrepo), after)
-        _hold(caller, look.gitrepo)
+        left = pod_form.message_of(newest)
+        state, message = gitrepo_form.state_of(job, left, plain=self._family.plain_errors)
+        after = gitrepo_form.status(look.status, commit, state, message, look.now)
+        after |= {"observedGeneration": look.generation}
+        after |= gitrepo_form.polled_at(look.now) if look.polled else {}
+        if ran and look.forced:
+            after |= {"updateGeneration": look.force}
+        self._write(caller, look, after)
+        credentials.note(caller, look.gitrepo, look.secret)
+
+    def _write(self, caller: Caller, look: Look, status: Object) -> None:
+        if status != look.status:
+            caller.set_status(path_to("gitrepos", look.gitrepo), status)
 
 
-def _force(gitrepo: Object) -> int:
-    return int(gitrepo["spec"].get("forceSyncGeneration") or 0)
+def create_job(caller: Caller, family: Family, gitrepo: Object, commit: str) -> Object | None:
+    """The new Job for a commit, and the ServiceAccount of its Pods, which may be there from the last one."""
+    namespace = gitrepo["metadata"]["namespace"]
+    caller.create(path_of("serviceaccounts", namespace), job_form.account(gitrepo))
+    return caller.create(path_of("jobs", namespace), job_form.job(family, gitrepo, commit))
 
 
-def _pending(gitrepo: Object) -> bool:
-    """Whether a Force Update or a changed spec has yet to run."""
-    status = gitrepo.get("status", {})
-    observed = status.get("observedGeneration", 0)
-    changed = observed > 0 and observed != gitrepo["metadata"]["generation"]
-    return bool(changed or _force(gitrepo) != status.get("updateGeneration", 0))
-
-
-def _superseded(gitrepo: Object, job: Object) -> bool:
-    """A Job that runs an older wish; one without Fleet's labels never is, and so blocks the wish (`fleet-live.md` §1)."""
-    status, labels = gitrepo.get("status", {}), job["metadata"].get("labels", {})
-    force, generation = str(_force(gitrepo)), str(gitrepo["metadata"]["generation"])
-    forced = force != str(status.get("updateGeneration", 0))
-    changed = status.get("observedGeneration", 0) > 0 and generation != str(status["observedGeneration"])
-    old_force = labels.get("fleet.cattle.io/force-sync-generation", force) != force
-    old_generation = labels.get("fleet.cattle.io/gitrepo-generation", generation) != generation
-    return bool((forced and old_force) or (changed and old_generation))
+def hold(caller: Caller, gitrepo: Object, family: Family) -> Object | None:
+    """Put Fleet's finalizer on the GitRepo, and what its version adds to the spec in the same breath."""
+    finalizers = [*gitrepo["metadata"].get("finalizers", ()), FINALIZER]
+    scan = {"spec": {"imageScanCommit": {"authorEmail": "", "authorName": ""}}} if family.scan_commit else {}
+    return caller.patch(path_to("gitrepos", gitrepo), {"metadata": {"finalizers": finalizers}, **scan})
 
 
 def _release(caller: Caller, gitrepo: Object) -> None:
     kept = [name for name in gitrepo["metadata"].get("finalizers", ()) if name != FINALIZER]
     caller.patch(path_to("gitrepos", gitrepo), {"metadata": {"finalizers": kept or None}})
-
-
-def _hold(caller: Caller, gitrepo: Object) -> None:
-    kept = gitrepo["metadata"].get("finalizers", [])
-    if FINALIZER not in kept:
-        caller.patch(path_to("gitrepos", gitrepo), {"metadata": {"finalizers": [*kept, FINALIZER]}})

@@ -1,5 +1,6 @@
 """A GitRepo's status as Fleet's gitops controller writes it (`setStatusFromGitjob` and what is around it)."""
 
+import json
 import re
 
 from cleaner.demo.forms import stamp
@@ -15,10 +16,11 @@ def polling_interval(gitrepo: Object) -> float:
     return sum(float(number) * _UNITS[unit] for number, unit in found) or 15.0
 
 
-def state_of(job: Object | None, message: str) -> tuple[str, str]:
+def state_of(job: Object | None, left: str, *, plain: bool) -> tuple[str, str]:
     """`gitJobStatus`, and the message of a failure, for the current Job or its absence.
 
     A missing Job counts as Current, so a failure is forgotten with its Job; a Job without a start is InProgress.
+    `left` is the termination message of the Job's last Pod; `plain` versions tell only what is meant for people in it.
     """
     if job is None:
         return "Current", ""
@@ -26,8 +28,15 @@ def state_of(job: Object | None, message: str) -> tuple[str, str]:
         return "Terminating", ""
     if "Failed" in ended_conditions(job):
         tries = f"{job['status'].get('failed', 0)}/{job['spec'].get('completions', 1)}"
-        return "Failed", f"Job Failed. failed: {tries}{message}"
+        return "Failed", _plain(left) if plain else f"Job Failed. failed: {tries}{left}"
     return ("Current" if job.get("status", {}).get("startTime") else "InProgress"), ""
+
+
+def _plain(left: str) -> str:
+    try:
+        return str(json.loads(left)["fleetErrorMessage"])
+    except (ValueError, KeyError, TypeError):
+        return "Unknown error"
 
 
 def ended_conditions(job: Object) -> set[str]:
@@ -40,20 +49,44 @@ def ended_conditions(job: Object) -> set[str]:
 def status(before: Object, commit: str, state: str, message: str, moment: float) -> Object:
     """The whole status after a look at the current Job; times change only with what they tell."""
     blocked = {"status": "True", "reason": "Stalled", "message": message} if state == "Failed" else {"status": "False"}
-    wanted: dict[str, Object] = {
-        "GitPolling": {"status": "True"},
-        "Reconciling": {"status": "True" if state == "InProgress" else "False"},
-        "Stalled": blocked,
-        "Ready": {"status": "True"},
-        "Accepted": {"status": "True"},
-    }
-    old = {condition["type"]: condition for condition in before.get("conditions") or ()}
+    conditions = _conditions(
+        before,
+        moment,
+        GitPolling={"status": "True"},
+        Reconciling={"status": "True" if state == "InProgress" else "False"},
+        Stalled=blocked,
+        Ready={"status": "True"},
+        Accepted={"status": "True"},
+    )
     display = {"readyBundleDeployments": "0/0"} | ({} if state == "Current" else {"state": "GitUpdating"})
     fixed: Object = {"desiredReadyClusters": 0, "readyClusters": 0, "resourceCounts": dict.fromkeys(_COUNTS, 0)}
     fixed |= {"summary": {"desiredReady": 0, "ready": 0}}
-    conditions = [_condition(name, now, old.get(name, {}), moment) for name, now in wanted.items()]
     seen = {"commit": commit, "conditions": conditions, "display": display, "gitJobStatus": state}
     return {**before, **fixed, **seen}
+
+
+def polled(before: Object, commit: str, moment: float) -> Object:
+    """The status after a poll apart from the reconcile (v0.14 and later), which looks at no Job."""
+    conditions = _conditions(before, moment, Ready={"status": "True"}, GitPolling={"status": "True"})
+    return {**before, **polled_at(moment), "pollingCommit": commit, "conditions": conditions}
+
+
+def polled_at(moment: float) -> Object:
+    """When the git server was asked last."""
+    return {"lastPollingTriggered": stamp(moment)}
+
+
+def refused(before: Object, why: str, moment: float) -> Object:
+    """The status when the Job cannot be made: nothing else is told, so the commit still counts as new."""
+    accepted = {"status": "False", "reason": "Error", "message": f"error creating git job: {why}"}
+    return {**before, "conditions": _conditions(before, moment, Accepted=accepted)}
+
+
+def _conditions(before: Object, moment: float, **wanted: Object) -> list[Object]:
+    """Known conditions keep their places; new ones are added at the end, as wrangler's `condition` does."""
+    known = {condition["type"]: condition for condition in before.get("conditions") or ()}
+    told = {name: _condition(name, now, known.get(name, {}), moment) for name, now in wanted.items()}
+    return list((known | told).values())
 
 
 def _condition(name: str, wanted: Object, old: Object, moment: float) -> Object:

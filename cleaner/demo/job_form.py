@@ -1,6 +1,7 @@
 """A GitRepo's Job as Fleet's gitops controller writes it (`newGitJob`, `newJobSpec`), and its status as it runs."""
 
 import hashlib
+from collections.abc import Sequence
 
 from cleaner.demo.family import Family, job_name, safe_concat
 from cleaner.demo.forms import stamp
@@ -19,6 +20,7 @@ _TOLERATIONS = [
     {"key": key, "operator": "Equal", "value": value, "effect": "NoSchedule"}
     for key, value in (("cattle.io/os", "linux"), ("node.cloudprovider.kubernetes.io/uninitialized", "true"))
 ]
+_LIMITS = (("FLEET_APPLY_CONFLICT_RETRIES", "1"), ("FLEET_BUNDLE_CREATION_MAX_CONCURRENCY", "4"))
 
 
 def owner(kind: str, api_version: str, obj: Object) -> Object:
@@ -26,6 +28,18 @@ def owner(kind: str, api_version: str, obj: Object) -> Object:
     meta = obj["metadata"]
     head = {"apiVersion": api_version, "kind": kind, "name": meta["name"], "uid": meta["uid"]}
     return head | {"controller": True, "blockOwnerDeletion": True}
+
+
+def account(gitrepo: Object) -> Object:
+    """The ServiceAccount that the Pods run as."""
+    meta = gitrepo["metadata"]
+    owners = [owner("GitRepo", "fleet.cattle.io/v1alpha1", gitrepo)]
+    made = {"name": _account(gitrepo), "namespace": meta["namespace"], "ownerReferences": owners}
+    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": made}
+
+
+def _account(gitrepo: Object) -> str:
+    return safe_concat("git", gitrepo["metadata"]["name"])
 
 
 def job(family: Family, gitrepo: Object, commit: str) -> Object:
@@ -51,7 +65,7 @@ def job(family: Family, gitrepo: Object, commit: str) -> Object:
 
 
 def _pod(family: Family, gitrepo: Object, commit: str) -> Object:
-    account = safe_concat("git", gitrepo["metadata"]["name"])
+    runs_as = _account(gitrepo)
     config = f"{gitrepo['metadata']['name']}-config-{hashlib.sha256(b'targets').hexdigest()[:12]}"
     volumes: list[Object] = [{"name": "config", "configMap": {"name": config, "defaultMode": 420}}]
     return {
@@ -60,10 +74,10 @@ def _pod(family: Family, gitrepo: Object, commit: str) -> Object:
         "containers": [_applier(family, gitrepo, commit)],
         "restartPolicy": "Never",
         "nodeSelector": {"kubernetes.io/os": "linux"},
-        "serviceAccountName": account,
-        "serviceAccount": account,
+        "serviceAccountName": runs_as,
+        "serviceAccount": runs_as,
         "securityContext": {"runAsUser": 1000},
-        "tolerations": _TOLERATIONS,
+        "tolerations": _TOLERATIONS if family.tolerates_new_nodes else _TOLERATIONS[:1],
     }
 
 
@@ -71,7 +85,8 @@ def _cloner(family: Family, gitrepo: Object) -> Object:
     spec = gitrepo["spec"]
     words = [*family.clone_command, "gitcloner", spec["repo"], "/workspace", "--branch", spec.get("branch", "master")]
     mounts = [("git-cloner", "/workspace"), ("git-cloner-empty-dir", "/tmp")]  # noqa: S108 - inside the container
-    return _container(family, "gitcloner-initializer", words, mounts) | _env(family)
+    env = [*([_JSON_OUTPUT] if family.tuned else []), *_known_hosts(family)]
+    return _container(family, "gitcloner-initializer", words, mounts) | ({"env": env} if env else {})
 
 
 def _applier(family: Family, gitrepo: Object, commit: str) -> Object:
@@ -81,21 +96,22 @@ def _applier(family: Family, gitrepo: Object, commit: str) -> Object:
         ("fleet-home-empty-dir", "/fleet-home"),
         ("git-cloner", "/workspace/source"),
     ]
-    made = _container(family, "fleet", ["log.sh", *_apply(gitrepo)], mounts) | {"workingDir": "/workspace/source"}
-    known = _env(family).get("env", [])
-    env = [{"name": "HOME", "value": "/fleet-home"}, *known, {"name": "COMMIT", "value": commit}]
-    return made | {"env": env}
+    made = _container(family, "fleet", [*family.apply_command, *_apply(family, gitrepo)], mounts)
+    env = [_variable("HOME", "/fleet-home"), *_tuning(family, gitrepo, commit), *_known_hosts(family)]
+    return made | {"workingDir": "/workspace/source", "env": [*env, _variable("COMMIT", commit)]}
 
 
-def _apply(gitrepo: Object) -> list[str]:
+def _apply(family: Family, gitrepo: Object) -> list[str]:
     meta, spec = gitrepo["metadata"], gitrepo["spec"]
     return [
-        *("fleet", "apply", "--debug", "--debug-level", "9", "--targets-file=/run/config/targets.yaml"),
+        *("apply", "--debug", "--debug-level", "9", "--targets-file=/run/config/targets.yaml"),
         f"--label=fleet.cattle.io/repo-name={meta['name']}",
         *("--namespace", meta["namespace"], "--service-account", spec.get("serviceAccount", "")),
         f"--sync-generation={spec.get('forceSyncGeneration', 0)}",
         f"--paused={str(spec.get('paused', False)).lower()}",
-        *("--target-namespace", spec.get("targetNamespace", ""), "--", meta["name"], *spec.get("paths", ())),
+        *("--target-namespace", spec.get("targetNamespace", "")),
+        *(("--oci-registry-secret", "") if family.tuned else ()),
+        *("--", meta["name"], *spec.get("paths", ())),
     ]
 
 
@@ -106,36 +122,54 @@ def _container(family: Family, name: str, words: list[str], mounts: list[tuple[s
         "command": words[:1],
         "args": words[1:],
         "volumeMounts": [{"name": volume, "mountPath": path} for volume, path in mounts],
+        "terminationMessagePolicy": family.message_policy,
         "securityContext": _HARDENED,
     }
 
 
-def _env(family: Family) -> Object:
+def _variable(name: str, value: str) -> Object:
+    return {"name": name, "value": value}
+
+
+_JSON_OUTPUT = _variable("FLEET_JSON_OUTPUT", "true")
+
+
+def _tuning(family: Family, gitrepo: Object, commit: str) -> list[Object]:
+    if not family.tuned:
+        return []
+    name = job_name(gitrepo["metadata"]["name"], gitrepo["spec"]["repo"], commit)
+    return [_JSON_OUTPUT, _variable("JOB_NAME", name), *(_variable(*limit) for limit in _LIMITS)]
+
+
+def _known_hosts(family: Family) -> list[Object]:
     """The known_hosts text that Fleet's chart brings is 3 KB; this one is made up, and as long."""
     if not family.known_hosts:
-        return {}
+        return []
     keys = [hashlib.sha256(str(n).encode()).hexdigest() for n in range(20)]
     lines = [f"host{n}.example ssh-ed25519 {key}{key}" for n, key in enumerate(keys)]
-    return {"env": [{"name": "FLEET_KNOWN_HOSTS", "value": "\n".join(lines)}]}
+    return [_variable("FLEET_KNOWN_HOSTS", "\n".join(lines))]
 
 
-def running(start: float) -> Object:
-    """The status of a Job whose Pod runs."""
+def running(start: float, failed: int = 0) -> Object:
+    """The status of a Job whose Pod runs, after so many that have failed."""
     counts = {"active": 1, "terminating": 0, "uncountedTerminatedPods": {}, "ready": 1}
-    return {"startTime": stamp(start)} | counts
+    return {"startTime": stamp(start)} | counts | ({"failed": failed} if failed else {})
 
 
-def ending(start: float, end: float, *, failed: bool, pods: int = 1) -> tuple[Object, Object]:
-    """The two last statuses of a Job: its end announced, then its end. Only a success has a completion time."""
+def ending(start: float, end: float, pods: Sequence[str], *, failed: bool) -> tuple[Object, Object]:
+    """The two last statuses of a Job: its end announced while its last Pod is not counted yet, then its end.
+
+    `pods` are the uids of its Pods, of which a success has one. Only a success has a completion time.
+    """
     words = ("FailureTarget", "Failed") if failed else ("SuccessCriteriaMet", "Complete")
     conditions = [_condition(word, end, failed=failed) for word in words]
-    rest: Object = {"terminating": 0, "uncountedTerminatedPods": {}, "ready": 0}
-    counts: Object = {"failed": pods} if failed else {"succeeded": 1}
-    began = {"startTime": stamp(start)}
+    began, count = {"startTime": stamp(start)}, "failed" if failed else "succeeded"
+    before = {count: len(pods) - 1} if len(pods) > 1 else {}
     finished = began if failed else began | {"completionTime": stamp(end)}
+    rest: Object = {"terminating": 0, "ready": 0}
     return (
-        {"conditions": conditions[:1]} | began | rest,
-        {"conditions": conditions} | finished | counts | rest,
+        {"conditions": conditions[:1], **began, **before, **rest, "uncountedTerminatedPods": {count: list(pods[-1:])}},
+        {"conditions": conditions, **finished, count: max(1, len(pods)), **rest, "uncountedTerminatedPods": {}},
     )
 
 

@@ -61,6 +61,7 @@ STORED: tuple[Kind, ...] = (
     POD,
     Kind("", "v1", "events", "Event", short=("ev",)),
     Kind("", "v1", "configmaps", "ConfigMap", short=("cm",)),
+    Kind("", "v1", "secrets", "Secret"),
     Kind("", "v1", "serviceaccounts", "ServiceAccount", short=("sa",)),
     JOB,
     Kind("batch", "v1", "cronjobs", "CronJob", status=True, generation=True, short=("cj",)),

@@ -61,17 +61,17 @@ def _field(path: str) -> Object:
     return {"apiVersion": "v1", "fieldPath": path}
 
 
-def running(job: Object, start: float) -> Object:
-    """The status of the Pod while its container runs."""
+def running(spec: Object, start: float) -> Object:
+    """The status of a Pod with this spec while its container runs."""
     state = {"running": {"startedAt": stamp(start)}}
-    return _status(job, "Running", start, start, {}) | _containers(job, state, ready=True)
+    return _status(spec, "Running", start, start, {}) | _containers(spec, state, ready=True)
 
 
-def ended(job: Object, start: float, end: float, message: str = "") -> Object:
-    """The status of the Pod at its end; a message makes it a failure."""
+def ended(spec: Object, start: float, end: float, message: str = "") -> Object:
+    """The status of a Pod with this spec at its end; a message makes it a failure."""
     phase, reason = ("Failed", "PodFailed") if message else ("Succeeded", "PodCompleted")
-    conditions = _status(job, phase, start, end, {"reason": reason})
-    return conditions | _containers(job, {"terminated": _terminated(start, end, message)}, ready=False)
+    conditions = _status(spec, phase, start, end, {"reason": reason})
+    return conditions | _containers(spec, {"terminated": _terminated(start, end, message)}, ready=False)
 
 
 def termination_message(text: str, moment: float) -> str:
@@ -94,7 +94,7 @@ def _terminated(start: float, end: float, message: str) -> Object:
     return {"exitCode": code, "reason": reason} | told | {"startedAt": stamp(start), "finishedAt": stamp(end)}
 
 
-def _status(job: Object, phase: str, start: float, moment: float, why: Object) -> Object:
+def _status(spec: Object, phase: str, start: float, moment: float, why: Object) -> Object:
     ready = "True" if phase == "Running" else "False"
     done = why if phase == "Succeeded" else {}
     address = "10.244.1.1"
@@ -107,7 +107,7 @@ def _status(job: Object, phase: str, start: float, moment: float, why: Object) -
     head: Object = {"phase": phase, "conditions": conditions, "hostIP": "10.244.0.1", "podIP": address}
     head |= {"podIPs": [{"ip": address}], "startTime": stamp(start), "qosClass": "BestEffort"}
     cloned = {"terminated": _terminated(start, start, "")}
-    inits = job["spec"]["template"]["spec"].get("initContainers", ())
+    inits = spec.get("initContainers", ())
     return head | {"initContainerStatuses": [_container(c, cloned, ready=True) for c in inits]}
 
 
@@ -115,10 +115,9 @@ def _condition(kind: str, status: str, moment: float) -> Object:
     return {"type": kind, "status": status, "lastProbeTime": None, "lastTransitionTime": stamp(moment)}
 
 
-def _containers(job: Object, state: Object, *, ready: bool) -> Object:
-    containers = job["spec"]["template"]["spec"]["containers"]
+def _containers(spec: Object, state: Object, *, ready: bool) -> Object:
     stopped = {} if ready else {"started": False}
-    return {"containerStatuses": [_container(c, state, ready=ready) | stopped for c in containers]}
+    return {"containerStatuses": [_container(c, state, ready=ready) | stopped for c in spec["containers"]]}
 
 
 def _container(container: Object, state: Object, *, ready: bool) -> dict[str, Any]:

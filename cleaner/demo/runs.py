@@ -1,12 +1,12 @@
 """Job controller and kubelet in one: Jobs get a Pod, run for a while, and end."""
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cleaner.demo import job_form, pod_form
 from cleaner.demo.caller import Caller, path_of, path_to
-from cleaner.demo.cast import temper_of
+from cleaner.demo.cast import Temper, temper_of
 from cleaner.demo.gitrepo_form import ended_conditions
 from cleaner.demo.kinds import Object
 from cleaner.demo.store import uid_of
@@ -24,18 +24,30 @@ class Run:
 class Runs:
     """All Jobs that have not ended. `seconds` is how long a run may take, at least and at most."""
 
-    def __init__(self, rng: random.Random, seconds: tuple[float, float]) -> None:
+    def __init__(self, rng: random.Random, seconds: tuple[float, float], tempers: Sequence[Temper]) -> None:
         self._rng = rng
         self._seconds = seconds
+        self._tempers = tempers
         self._planned: dict[str, Run] = {}
 
     def step(self, caller: Caller, jobs: list[Object], pods: list[Object], now: float) -> None:
         """Begin what is new, end what is due, let go of Pods that no running Job counts on."""
         open_jobs = [job for job in jobs if not ended_conditions(job) and "deletionTimestamp" not in job["metadata"]]
-        self._planned = {uid: run for uid, run in self._planned.items() if uid in set(map(uid_of, open_jobs))}
+        running = set(map(uid_of, open_jobs))
+        lonely = [pod for pod in pods if _goes_on(pod) and _job_of(pod) not in running]
+        known = running.union(map(_job_of, lonely))
+        self._planned = {uid: run for uid, run in self._planned.items() if uid in known}
         for job in open_jobs:
             self._advance(caller, job, pods, now)
-        _let_go(caller, pods, set(map(uid_of, open_jobs)))
+        for pod in lonely:
+            self._end(caller, pod, now)
+        _let_go(caller, pods, running)
+
+    def _end(self, caller: Caller, pod: Object, now: float) -> None:
+        """End a Pod whose Job was deleted and which was left to itself: it runs as long as it would have anyway."""
+        run = self._planned.get(_job_of(pod))
+        if run and now >= run.end:
+            caller.set_status(path_to("pods", pod), pod_form.ended(pod["spec"], run.start, run.end, _message(run)))
 
     def _advance(self, caller: Caller, job: Object, pods: list[Object], now: float) -> None:
         uid = uid_of(job)
@@ -43,45 +55,68 @@ class Runs:
             self._planned[uid] = self._plan(job, now)
         if not job.get("status", {}).get("startTime"):
             begin(caller, job, now)
-        elif now >= self._planned[uid].end:
-            mine = [pod for pod in pods if _job_of(pod) == uid]
+            return
+        run, mine = self._planned[uid], [pod for pod in pods if _job_of(pod) == uid]
+        if now >= run.end:
             finish(caller, job, mine, self._planned.pop(uid))
+        elif len(mine) <= (failed := _failed_by(job, run, now)):
+            _end_all(caller, mine, Run(run.start, now, run.fault))
+            begin(caller, job, run.start, failed)
 
     def _plan(self, job: Object, now: float) -> Run:
         meta = job["metadata"]
         owner = next((ref["name"] for ref in meta.get("ownerReferences", ()) if ref["kind"] == "GitRepo"), "")
-        temper = temper_of(meta["namespace"], owner)
+        temper = temper_of(self._tempers, meta["namespace"], owner)
         seconds = self._rng.uniform(*self._seconds) * temper.slowness
         return Run(now, now + seconds, temper.fault(self._rng) if owner else "")
 
 
-def begin(caller: Caller, job: Object, now: float) -> None:
-    """Give the Job its Pod and let both run."""
-    pod = caller.create(path_of("pods", job["metadata"]["namespace"]), pod_form.pod(job))
-    if pod:
-        caller.set_status(path_to("pods", pod), pod_form.running(job, now))
-    caller.set_status(path_to("jobs", job), job_form.running(now))
+def begin(caller: Caller, job: Object, start: float, failed: int = 0) -> None:
+    """Give the Job that starts or started then a Pod, its first or the one after so many that have failed."""
+    if pod := _create_pod(caller, job):
+        caller.set_status(path_to("pods", pod), pod_form.running(pod["spec"], start))
+    caller.set_status(path_to("jobs", job), job_form.running(start, failed))
 
 
 def finish(caller: Caller, job: Object, pods: Iterable[Object], run: Run) -> None:
-    """End the Job's Pods and then the Job, in the two steps that a watch sees of the real Job controller."""
-    message = pod_form.termination_message(run.fault, run.end) if run.fault else ""
-    count = 0
-    for pod in pods:
-        count += 1
-        caller.set_status(path_to("pods", pod), pod_form.ended(job, run.start, run.end, message))
-        _untrack(caller, pod)
-    for status in job_form.ending(run.start, run.end, failed=bool(run.fault), pods=max(1, count)):
+    """End the Job's Pods, one a try, and then the Job, in the two steps that a watch sees of the real Job controller.
+
+    Pods that should be there by then and are not, since time went on in one leap, are made now.
+    """
+    pods = list(pods)
+    missing = (_create_pod(caller, job) for _ in range(_tries(job, run) - len(pods)))
+    pods += filter(None, missing)
+    _end_all(caller, pods, run)
+    for status in job_form.ending(run.start, run.end, [uid_of(pod) for pod in pods], failed=bool(run.fault)):
         caller.set_status(path_to("jobs", job), status)
 
 
-def record(caller: Caller, job: Object, run: Run) -> None:
-    """Write down a run of the past: the Job as made, its Pods (one a try), their ends."""
-    made: Callable[[], Object | None] = lambda: caller.create(  # noqa: E731 - the same thing, several times
-        path_of("pods", job["metadata"]["namespace"]), pod_form.pod(job)
-    )
-    tries = job["spec"]["backoffLimit"] + 1 if run.fault else 1
-    finish(caller, job, [pod for pod in (made() for _ in range(tries)) if pod], run)
+def _tries(job: Object, run: Run) -> int:
+    return int(job["spec"]["backoffLimit"]) + 1 if run.fault else 1
+
+
+def _failed_by(job: Object, run: Run, now: float) -> int:
+    """How many tries have failed by now: each takes an equal part of the run."""
+    return int((now - run.start) / (run.end - run.start) * _tries(job, run))
+
+
+def _end_all(caller: Caller, pods: list[Object], run: Run) -> None:
+    for pod in pods:
+        if pod.get("status", {}).get("phase") not in ("Succeeded", "Failed"):
+            caller.set_status(path_to("pods", pod), pod_form.ended(pod["spec"], run.start, run.end, _message(run)))
+            _untrack(caller, pod)
+
+
+def _create_pod(caller: Caller, job: Object) -> Object | None:
+    return caller.create(path_of("pods", job["metadata"]["namespace"]), pod_form.pod(job))
+
+
+def _message(run: Run) -> str:
+    return pod_form.termination_message(run.fault, run.end) if run.fault else ""
+
+
+def _goes_on(pod: Object) -> bool:
+    return pod.get("status", {}).get("phase") == "Running" and "deletionTimestamp" not in pod["metadata"]
 
 
 def _job_of(pod: Object) -> str:
@@ -89,10 +124,14 @@ def _job_of(pod: Object) -> str:
 
 
 def _let_go(caller: Caller, pods: list[Object], running: set[str]) -> None:
+    """End what is being deleted, and let the Job controller be done with Pods whose Job has ended or is gone."""
     for pod in pods:
+        doomed = "deletionTimestamp" in pod["metadata"]
         tracked = pod_form.TRACKING in pod["metadata"].get("finalizers", ())
-        if tracked and (_job_of(pod) not in running or "deletionTimestamp" in pod["metadata"]):
+        if tracked and (doomed or _job_of(pod) not in running):
             _untrack(caller, pod)
+        if doomed:
+            caller.bury(path_to("pods", pod), uid_of(pod))
 
 
 def _untrack(caller: Caller, pod: Object) -> None:

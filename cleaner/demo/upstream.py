@@ -19,9 +19,9 @@ class Upstream:
         """The newest commit: 40 hexadecimal digits."""
         return self._heads.get(key_of(gitrepo)) or self.push(gitrepo)
 
-    def push(self, gitrepo: Object) -> str:
-        """A new commit."""
-        commit = self._rng.randbytes(20).hex()
+    def push(self, gitrepo: Object, commit: str = "") -> str:
+        """A new commit; or one that was there before, as a forced push has it."""
+        commit = commit or self._rng.randbytes(20).hex()
         self._heads[key_of(gitrepo)] = commit
         return commit
 

@@ -1,104 +1,24 @@
-"""The stand-in makes what the real Fleet was seen to make, and answers a user as the real one did."""
+"""The stand-in as the demo shows it: Fleet 0.12 and its cast, and how it answers a user as the real one does."""
 
-import json
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
-from cleaner.demo import job_form
 from cleaner.demo.caller import Caller, path_of, path_to
 from cleaner.demo.cast import CAST, Temper, gitrepo
-from cleaner.demo.family import V0_10_2, V0_12_4, job_name, safe_concat
-from cleaner.demo.runs import Run, record
+from cleaner.demo.family import V0_12_4, job_name
 from cleaner.demo.sandbox import Sandbox
 from cleaner.demo.stand_in import FleetStandIn, Pace
-
-RECORDED = Path(__file__).parents[1] / "data" / "fleet"
-QUIET = Pace(commit_every=1e9, run_seconds=(1.0, 1.0), poll=2.0, overlooked=0, past=0)
-"""Nobody pushes unless the test does; every run takes a second (search-index: four)."""
-
-Object = dict[str, Any]
-
-
-class World:
-    """A sandbox with a stand-in that is stepped by hand; `at` is the moment, in seconds since the epoch."""
-
-    def __init__(self, sandbox: Sandbox, caller: Caller) -> None:
-        self.url = sandbox.url
-        self.caller = caller
-        self.at = 1_800_000_000.0
-        self.fleet = FleetStandIn(sandbox.url, lambda: self.at, random.Random(7), QUIET)
-        self.fleet.set_up()
-
-    def pass_time(self, seconds: float) -> None:
-        """Step through the time, half a second at once."""
-        for _ in range(round(seconds * 2)):
-            self.at += 0.5
-            self.fleet.step(self.at)
-
-    def gitrepo(self, name: str, namespace: str = "fleet-default") -> Object:
-        found = self.caller.get(path_of("gitrepos", namespace, name))
-        assert found
-        return found
-
-    def jobs(self, name: str, namespace: str = "fleet-default") -> list[Object]:
-        """The GitRepo's Jobs."""
-        jobs = self.caller.items(path_of("jobs", namespace))
-        return [job for job in jobs if job["metadata"]["ownerReferences"][0]["name"] == name]
-
-    def unfinished(self, name: str) -> list[Object]:
-        return [job for job in self.jobs(name) if len(job["status"].get("conditions", ())) < 2]
-
-    def push(self, name: str) -> str:
-        return self.fleet.upstream.push(self.gitrepo(name))
-
-    def change(self, name: str, change: Object) -> None:
-        assert self.caller.patch(path_of("gitrepos", "fleet-default", name), change)
-
-    def until(self, holds: Callable[[], object]) -> None:
-        for _ in range(200):
-            if holds():
-                return
-            self.pass_time(0.5)
-        raise AssertionError("it never came to be")
+from tests.edge.stand_in_world import Object, World, stalled
 
 
 @pytest.fixture
 def world() -> Iterator[World]:
     with Sandbox() as sandbox, Caller(sandbox.url) as caller:
-        yield World(sandbox, caller)
-
-
-def recorded(version: str, name: str) -> Object:
-    read: Object = json.loads((RECORDED / version / f"{name}.json").read_text())
-    return read["items"][0] if "items" in read else read
-
-
-def keys(value: Any, path: str = "") -> set[str]:
-    """Every path of keys in an object; elements of lists are taken together, free-form maps as a whole."""
-    if path.endswith((".annotations", ".fieldsV1")):
-        return {path}
-    if isinstance(value, dict):
-        return {path}.union(*(keys(inner, f"{path}.{key}") for key, inner in value.items()))
-    if isinstance(value, list):
-        return {path}.union(*(keys(inner, f"{path}[]") for inner in value))
-    return {path}
-
-
-def form(obj: Object, *apart: str) -> set[str]:
-    """The keys of an object (items of lists lack two), apart from bookkeeping and what begins with the paths given."""
-    return {
-        path for path in keys({"kind": "", "apiVersion": "", **obj}) if not path.startswith((".metadata.managedFields", *apart))
-    }
-
-
-def stalled(gitrepo: Object) -> Object:
-    return next(c for c in gitrepo["status"]["conditions"] if c["type"] == "Stalled")
+        yield World(sandbox.url, caller)
 
 
 def make_fail(world: World, name: str) -> Object:
@@ -113,81 +33,6 @@ def make_fail(world: World, name: str) -> Object:
             wanted = job_name(name, repo["spec"]["repo"], commit)
             return next(job for job in world.jobs(name) if job["metadata"]["name"] == wanted)
     raise AssertionError("none failed")
-
-
-# --- form
-
-
-@pytest.mark.parametrize("path", sorted(RECORDED.glob("*/jobs-*.json")), ids=lambda path: f"{path.parent.name}-{path.stem}")
-def test_names_are_those_that_fleet_gave(path: Path) -> None:
-    job = recorded(path.parent.name, path.stem)
-    owner = job["metadata"]["ownerReferences"][0]["name"]
-    args = job["spec"]["template"]["spec"]["initContainers"][0]["args"]
-    repo = args[args.index("gitcloner") + 1]
-
-    assert job_name(owner, repo, job["metadata"]["annotations"]["commit"]) == job["metadata"]["name"]
-
-
-@pytest.mark.parametrize(
-    ("parts", "name"),
-    [
-        (("a" * 63,), "a" * 63),
-        (("a" * 64,), "a" * 57 + "-ffe05"),
-        (("a" * 56, "a" * 7), "a" * 56 + "-768c62"),
-    ],
-)
-def test_long_names_are_cut_as_fleet_cuts_them(parts: tuple[str, ...], name: str) -> None:
-    """Fleet's own vectors (`internal/names/safeconcat_test.go`)."""
-    assert safe_concat(*parts) == name
-
-
-def legacy_job(world: World, run: Run) -> Object:
-    made = world.caller.create(
-        path_of("jobs", "fleet-local"), job_form.job(V0_10_2, world.gitrepo("monitoring", "fleet-local"), "c" * 40)
-    )
-    assert made
-    record(world.caller, made, run)
-    found = world.caller.get(path_to("jobs", made))
-    assert found
-    return found
-
-
-def test_a_legacy_job_has_the_recorded_form(world: World) -> None:
-    assert form(legacy_job(world, Run(1e9, 1e9 + 5))) == form(recorded("v0.10.2", "jobs-succeeded-current"))
-    world.caller.delete(
-        path_to("jobs", world.jobs("monitoring", "fleet-local")[0]), world.jobs("monitoring", "fleet-local")[0]["metadata"]["uid"]
-    )
-    job = legacy_job(world, Run(1e9, 1e9 + 5, "no"))
-
-    assert form(job) == form(recorded("v0.10.2", "jobs-failed-current"))
-    assert job["status"]["failed"] == 3
-    assert job["metadata"]["labels"].keys() == recorded("v0.10.2", "jobs-failed-current")["metadata"]["labels"].keys()
-
-
-def test_a_running_job_and_its_pod_have_the_recorded_form(world: World) -> None:
-    world.pass_time(1)
-    job = world.jobs("search-index")[0]
-    pods = world.caller.items(path_of("pods", "fleet-default"))
-    pod = next(pod for pod in pods if pod["metadata"]["labels"]["job-name"] == job["metadata"]["name"])
-
-    assert form(job) == form(recorded("v0.14.10", "jobs-running"))
-    assert form(pod) == form(recorded("v0.10.2", "pod-running")) | known_hosts("initContainers")
-
-
-def known_hosts(*groups: str) -> set[str]:
-    """What the known_hosts variable adds to a Pod of v0.10."""
-    return {f".spec.{group}{end}" for group in groups for end in ("[].env", "[].env[]", "[].env[].name", "[].env[].value")}
-
-
-def test_a_failed_job_and_its_pod_have_the_recorded_form(world: World) -> None:
-    job = make_fail(world, "shop-checkout")
-    pods = world.caller.items(path_of("pods", "fleet-default"))
-    pod = next(pod for pod in pods if pod["metadata"]["labels"]["job-name"] == job["metadata"]["name"])
-    message = pod["status"]["containerStatuses"][0]["state"]["terminated"]["message"]
-
-    assert form(job) == form(recorded("v0.14.10", "jobs-failed-current"))
-    assert form(pod) == form(recorded("v0.14.10", "pod-failed"))
-    assert json.loads(message).keys() == {"fleetErrorMessage", "level", "msg", "time"}
 
 
 def test_labels_annotations_and_owner_are_fleets(world: World) -> None:
@@ -211,17 +56,6 @@ def test_labels_annotations_and_owner_are_fleets(world: World) -> None:
             "blockOwnerDeletion": True,
         }
     ]
-
-
-def test_a_gitrepo_has_the_recorded_form(world: World) -> None:
-    world.pass_time(3)
-    healthy = form(world.gitrepo("monitoring", "fleet-local"), ".metadata.annotations")
-    make_fail(world, "shop-checkout")
-    failing = form(world.gitrepo("shop-checkout"), ".metadata.annotations")
-    apart = (".metadata.annotations", ".status.pollingCommit")
-
-    assert healthy == form(recorded("v0.14.10", "gitrepo-healthy"), *apart)
-    assert failing == form(recorded("v0.14.10", "gitrepo-failed"), *apart)
 
 
 def test_the_cast_is_there_with_fleets_deployments(world: World) -> None:
