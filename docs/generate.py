@@ -15,13 +15,17 @@ _MARKED = re.compile(r"(<!-- settings -->\n).*?(<!-- /settings -->)", re.DOTALL)
 
 QUERIES = {
     "Jobs deleted in a day, by GitRepo": "sum by (gitrepo_namespace, gitrepo) (increase(gitjob_cleaner_jobs_deleted_total[1d]))",
-    "Why Jobs are kept": "sum by (reason) (gitjob_cleaner_jobs_retained)",
-    "The ten GitRepos with most Jobs": "topk(10, sum by (gitrepo_namespace, gitrepo) (gitjob_cleaner_jobs_retained))",
+    "Why Jobs are kept": "sum by (reason) (gitjob_cleaner_jobs_retained and on (instance) gitjob_cleaner_leader == 1)",
+    "The ten GitRepos with most Jobs": (
+        "topk(10, sum by (gitrepo_namespace, gitrepo) (\n"
+        "  gitjob_cleaner_jobs_retained and on (instance) gitjob_cleaner_leader == 1))"
+    ),
     "Deletions that did not work": (
         'sum by (fate) (increase(gitjob_cleaner_job_deletions_total{fate=~"failed|denied|unconfirmed"}[1h])) > 0'
     ),
-    "and in which GitRepos": "sum by (gitrepo_namespace, gitrepo, reason) (gitjob_cleaner_job_errors_total) > 0",
+    "and in which GitRepos": "sum by (gitrepo_namespace, gitrepo, reason) (increase(gitjob_cleaner_job_errors_total[1h])) > 0",
     "How long the oldest backlog has waited, in seconds": "time() - gitjob_cleaner_oldest_due_timestamp_seconds",
+    "Nobody leads, or two do": "sum(gitjob_cleaner_leader) != 1",
     "Nothing has gone well for two hours": "time() - gitjob_cleaner_last_success_timestamp_seconds > 2 * 3600",
     "How late 99 of 100 Jobs went at most": (
         "histogram_quantile(0.99, sum by (le) (rate(gitjob_cleaner_lateness_seconds_bucket[1h])))"
@@ -55,6 +59,9 @@ No label has the name of a Job, a commit, a uid or a message. GitRepos have seri
 their two labels are then empty, and everything is summed. The gauges of a GitRepo go with it, and its counters an hour later.
 Jobs whose owner does not live are told under an empty `gitrepo`. Counters of at most 10,000 GitRepos are kept; what is beyond
 is counted under empty labels, so that sums stay exact.
+
+A standby tells what it knows as well: where there are several replicas, ask for what the leader says, as below, or sums double.
+In a dry run what is due stays due, so `backlog_jobs` and `oldest_due_timestamp_seconds` go on telling it.
 
 Label values that are known beforehand begin at zero, and so does `gitjob_cleaner_jobs_deleted_total` once a GitRepo is seen to
 have finished Jobs, so that `increase()` sees the first deletion too. For the other counters of a GitRepo it may miss the first:

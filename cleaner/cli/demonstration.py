@@ -18,7 +18,7 @@ from cleaner.settings.load import load_settings
 
 _WELCOME = """\
 A sandbox with a Kubernetes API and a stand-in for Fleet {version} runs at {url}: commits come every few seconds, their Jobs run,
-succeed, fail and pile up, and the service that `gitjob-cleaner run` is deletes those that nothing needs any more.
+succeed, fail and pile up, and the service (the same as `gitjob-cleaner run`) deletes those that nothing needs any more.
 
     its page     {page}/
     its metrics  {page}/metrics

@@ -68,16 +68,26 @@ def _add(parser: argparse.ArgumentParser, field: Any) -> None:
     meaning = f"{field.metadata['meaning']} ({kind}; default: {describe_default(field)})".replace("%", "%%")
     if kind == "true or false":
         # What is on by itself is shown as what switches it off.
-        on, off = (argparse.SUPPRESS, f"not: {meaning}") if field.default is True else (meaning, argparse.SUPPRESS)
+        on, off = _switch(field)
         parser.add_argument(f"--{flag}", dest=field.name, action="store_const", const="true", help=on)
         parser.add_argument(f"--no-{flag}", dest=field.name, action="store_const", const="false", help=off)
     else:
         parser.add_argument(f"--{flag}", dest=field.name, metavar=_metavar(kind), help=meaning)
 
 
+def _switch(field: Any) -> tuple[str, str]:
+    meaning = str(field.metadata["meaning"]).replace("%", "%%")
+    if field.default is True:
+        return argparse.SUPPRESS, f"do not {meaning} (default: do)"
+    never = "do not, in a Pod neither" if field.default is None else argparse.SUPPRESS
+    return f"{meaning} (default: {describe_default(field)})", never
+
+
 def _metavar(kind: str) -> str:
     """What stands for a value: the choices, where there are any, else the first word of its kind."""
-    return kind.replace(", ", "|").replace(" or ", "|") if " or " in kind else kind.split(maxsplit=1)[0].upper()
+    if " or " in kind:
+        return kind.replace(", ", "|").replace(" or ", "|")
+    return {"per second": "RATE", "label selector": "SELECTOR"}.get(kind) or kind.split(maxsplit=1)[0].upper()
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:

@@ -74,7 +74,18 @@ def serve(settings: Settings, serving: Serving, stop: Stop, log: Log) -> None:
     listen(serving.server, settings.listen)
     where = serving.connection.where
     watch = settings.watch and len(settings.namespaces) <= MOST_WATCHED
-    log.say("serving", version=__version__, context=where.context, server=where.server, port=serving.server.port, watch=watch)
+    log.say(
+        "serving",
+        version=__version__,
+        context=where.context,
+        server=where.server,
+        dry_run=settings.dry_run,
+        namespaces=list(settings.namespaces) or "all",
+        watch=watch,
+        election=elects(settings),
+        listen=settings.listen,
+        port=serving.server.port,
+    )
     if settings.watch and not watch:
         log.warning("too many Namespaces to watch", namespaces=len(settings.namespaces), most=MOST_WATCHED)
     serving.service.start()
@@ -91,7 +102,9 @@ def listen(server: Server, address: str) -> None:
 
 
 def _meaning(error: OSError) -> str:
-    # asyncio and socket add the address to the text, which has just been said.
+    # asyncio and socket add the address to the text, which has just been said; errors of names have numbers of their own.
+    if isinstance(error, socket.gaierror):
+        return str(error.strerror)
     return os.strerror(error.errno) if error.errno else str(error)
 
 
@@ -137,12 +150,16 @@ def wired(settings: Settings, stop: Stop, log: Log, mode: str, *more: Observer) 
 
 
 def elects(settings: Settings) -> bool:
-    """Whether there is an election: where it is wished, or, if nothing is said, in a Pod."""
+    """
+    Whether there is an election: where it is wished, or, if nothing is said, in a Pod. Never in a dry run, which would keep
+    those that delete from leading.
+    """
     wished = in_a_pod() if settings.leader_election is None else settings.leader_election
+    if settings.dry_run:
+        return False
     if wished and not own_namespace_of(settings):
-        raise BadSettings(
-            ["leader_election: 'true' needs own_namespace, the Namespace of the Lease, which is found in a Pod only"]
-        )
+        where = "its Lease is to be; only in a Pod it is found"
+        raise BadSettings([f"leader_election: 'true' needs own_namespace (--own-namespace NAME), where {where}"])
     return wished
 
 

@@ -125,7 +125,7 @@ class Log:
 
     def _braked(self, happened: Braked) -> None:
         refusal = happened.refusal
-        self._line(_INFO if refusal.brake == "leader" else _WARNING, "stopped", brake=refusal.brake, detail=refusal.text)
+        self._line(_INFO if refusal.brake == "leader" else _WARNING, "braked", brake=refusal.brake, detail=refusal.text)
 
     def _canary(self, happened: CanaryTripped) -> None:
         self._line(_ERROR, "a current Job came back", **_job(happened.job), returned_as=happened.returned.uid)

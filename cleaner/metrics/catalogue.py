@@ -57,7 +57,7 @@ JOBS_DELETED = _counter(
 )
 JOBS_WOULD_BE_DELETED = _counter(
     "jobs_would_be_deleted_total",
-    "Deletions that a dry run has only tried; a Job is counted again in every sweep.",
+    "Deletions that a dry run has only tried; a Job is counted again in every sweep of everything.",
     (*GITREPO, "outcome", "reason"),
     _OUTCOMES,
     _DELETING,

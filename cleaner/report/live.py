@@ -45,7 +45,8 @@ class Tally(msgspec.Struct):
     def summary(self) -> str:
         """Tell it in a line."""
         what = ", ".join(f"{count} {kind}" for kind, count in sorted(dict(self.deleted).items())) or "nothing"
-        return f"{self.sweeps} sweeps deleted {self.deleted.total()} Jobs ({what}), {self.failed} deletions failed"
+        sweeps = f"{self.sweeps} sweep{'s' * (self.sweeps != 1)}"
+        return f"{sweeps} deleted {self.deleted.total()} Jobs ({what}), {self.failed} deletions failed"
 
 
 class LiveTable:
@@ -118,7 +119,7 @@ class LiveTable:
         return Group(headline, Text(self._heading), self._gitrepos(snapshot, now), _jobs(snapshot, gone, now, rows))
 
     def _gitrepos(self, snapshot: Snapshot, now: Moment) -> "Table":
-        table = _table("GITREPO", "JOBS", "DELETED SO FAR", "KEPT BECAUSE", "NEXT TO GO")
+        table = _table("GITREPO", "JOBS", "DELETED", "KEPT BECAUSE", "NEXT TO GO")
         for owner, view in sorted(snapshot.views.items(), key=lambda item: (item[0].namespace, item[0].name)):
             name = f"{owner.namespace}/{owner.name}"
             kept = Counter(verdict.reason.value for verdict in view.plan.verdicts if not verdict.deletes)
@@ -152,5 +153,5 @@ def _table(*columns: str) -> "Table":
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
-        table.add_column(column, justify="right" if column in ("JOBS", "DELETED SO FAR") else "left", no_wrap=True)
+        table.add_column(column, justify="right" if column in ("JOBS", "DELETED") else "left", no_wrap=True)
     return table

@@ -134,9 +134,9 @@ class Passes:
         self._soon(verdict.job.owner for verdict in left if verdict.job.owner not in stood)
 
     def _waits(self, verdict: Verdict) -> bool:
-        """After a canary that did not pass, current Jobs wait for the next sweep of everything; others go on."""
+        """Whether a Job waits for the next sweep of everything: a current one after a canary, any that a dry run has tried."""
         blocked = self._canary_held or self._canary.blocks(verdict.job.owner, self._clock.monotonic())
-        return blocked and verdict.reason is Reason.EXPIRED
+        return (blocked and verdict.reason is Reason.EXPIRED) or verdict.job.uid in self._retries.tried
 
     def _slice(self) -> int:
         """How many Jobs may be tried in one go: no more than the cap leaves until the next sweep of everything."""
@@ -257,6 +257,8 @@ class Passes:
             self._landed.append(job)
         if fate in _GONE or fate is Fate.TERMINATING:
             self._moved.add(job.owner)
+        if fate is Fate.WOULD_DELETE:
+            self._retries.tried.add(job.uid)
         self._leaving.note(attempted)
         if fate is Fate.GONE:
             self.seen_gone(job.uid)

@@ -10,14 +10,20 @@ _LONGEST: Seconds = 300.0
 
 
 class Retries:
-    """Moments are wall time, as those of the agenda are. All is forgotten when everything is swept."""
+    """
+    Moments are wall time, as those of the agenda are. All is forgotten when everything is swept.
+
+    `tried` holds the uids of what a dry run has tried, so that it tells each once.
+    """
 
     def __init__(self) -> None:
+        self.tried: set[str] = set()
         self._tries: Counter[Owner] = Counter()
         self._refused: dict[str, Moment] = {}
 
     def clear(self) -> None:
         """Begin anew."""
+        self.tried.clear()
         self._tries.clear()
         self._refused.clear()
 

@@ -33,7 +33,9 @@ class Settings:
     exclude_namespaces: tuple[str, ...] = _setting((), "patterns", "Namespaces to leave alone, as patterns like team-*")
     selector: str = _setting("", "label selector", "labels of the GitRepos to look after; their Jobs follow by owner")
     instance: str = _setting("", "name", "ends the name of this installation's Lease, where several share a Namespace")
-    max_deletions: int = _setting(0, "count", "most deletions in one pass; the rest is left to the next one; 0: no cap")
+    max_deletions: int = _setting(
+        0, "count", "most deletions in one sweep, of run: until the next sweep of everything; 0: no cap; a dry run has none"
+    )
     delete_rate: float = _setting(50.0, "per second", "deletions per second; it slows down by itself when asked to; 0: unbounded")
     delete_workers: int = _setting(8, "count", "deletions under way at once, 1 to 64")
     clock_bound: Seconds = _setting(30.0, "duration", "how far our clock and the API's may differ before nothing is deleted")

@@ -251,7 +251,7 @@ def test_a_stop_lets_finish_what_is_under_way_and_leaves_the_rest(control_plane:
 
     def brake() -> Refusal | None:
         asked[0] += 1
-        return Refusal("stop", "SIGTERM") if asked[0] > 6 else None
+        return Refusal("stop", "SIGTERM") if asked[0] > 14 else None
 
     passed = sweep(control_plane.kubeconfig(), namespace, brake=brake, delete_workers=2)
 

@@ -107,8 +107,8 @@ EXPECTED: list[tuple[Happened, str, dict[str, Any]]] = [
         "warning",
         {"event": "unreadable", "kind": "job", "namespace": "ns", "name": "j", "error": "bad"},
     ),
-    (Braked(Refusal("clock", "off")), "warning", {"event": "stopped", "brake": "clock", "detail": "off"}),
-    (Braked(Refusal("leader", "b leads")), "info", {"event": "stopped", "brake": "leader", "detail": "b leads"}),
+    (Braked(Refusal("clock", "off")), "warning", {"event": "braked", "brake": "clock", "detail": "off"}),
+    (Braked(Refusal("leader", "b leads")), "info", {"event": "braked", "brake": "leader", "detail": "b leads"}),
     (CanaryTripped(JOB, JOB), "error", {"event": "a current Job came back", **OF_JOB, "returned_as": "uid-1"}),
     (
         Requested("list", "jobs", "200", 0.12345),

@@ -140,13 +140,14 @@ def test_what_lives_elsewhere_is_not_known(server: Server, place: str) -> None:
 def test_a_dry_run_deletes_nothing_and_does_not_turn_round(server: Server, place: str) -> None:
     names = stock(server, place, "failed", "failed", "failed")
 
-    with serving(server.kubeconfig(), place, policy=Policy(), dry_run=True) as run:
+    with serving(server.kubeconfig(), place, policy=AT_ONCE, dry_run=True) as run:
         ready(run)
         commit(server, place, "shop", seed.sha("the next one"))
+        names += stock(server, place, "failed", name="blog")
         eventually(lambda: run.swept("watch"))
 
         assert living(server, place) == set(names)
-        assert run.fates() == ["would-delete"] * 4
+        assert run.fates() == ["would-delete"] * 4, "each is told once, until everything is swept again"
         assert run.service.vitals().dry_run
 
 
