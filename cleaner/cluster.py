@@ -94,6 +94,10 @@ class Fate(enum.Enum):
     AGAIN = "again"
 
 
+UNDONE = (Fate.FAILED, Fate.DENIED, Fate.UNCONFIRMED)
+"""Fates of deletions that did not work, or of which nobody knows, beside those that a brake or a change prevented."""
+
+
 class Deletion(msgspec.Struct, frozen=True):
     """One attempt as it went: `again` means that it is to be repeated, once its GitRepo has been read again."""
 

@@ -5,12 +5,10 @@ from collections.abc import Iterator
 
 import msgspec
 
-from cleaner.cluster import Deletion, Fate, Refusal
+from cleaner.cluster import UNDONE, Deletion, Fate, Refusal
 from cleaner.happened import NamespaceRefused, Unreadable
 from cleaner.model import Fleet, GitRepo, Job, Moment, Owner
 from cleaner.retention import Plan, Stuck, Verdict
-
-_BAD = frozenset({Fate.FAILED, Fate.DENIED, Fate.UNCONFIRMED})
 
 
 class Result(msgspec.Struct):
@@ -53,7 +51,7 @@ class Result(msgspec.Struct):
     @property
     def failures(self) -> int:
         """Count the deletions that did not work, or of which we do not know, beside those that a brake or a change prevented."""
-        return sum(deletion.fate in _BAD for deletion in self.deletions.values())
+        return sum(deletion.fate in UNDONE for deletion in self.deletions.values())
 
 
 def exit_code(result: Result) -> int:

@@ -3,13 +3,12 @@
 import re
 from collections import Counter
 
-from cleaner.cluster import Announcement, Fate
+from cleaner.cluster import UNDONE, Announcement, Fate
 from cleaner.happened import Attempted
 from cleaner.model import Owner
 
 CLEANED, FAILED = "JobsCleaned", "JobCleanupFailed"
 
-_UNDONE = frozenset({Fate.FAILED, Fate.DENIED, Fate.UNCONFIRMED})
 _MOST_REMEMBERED = 64
 _LONGEST_DETAIL = 300
 _SECRETS = (
@@ -37,7 +36,7 @@ class Tally:
         uid, fate = attempted.verdict.job.uid, attempted.deletion.fate
         if fate is Fate.DELETED:
             self._deleted[attempted.verdict.reason.value] += 1
-        if fate not in _UNDONE:
+        if fate not in UNDONE:
             self._undone.pop(uid, None)
         elif uid in self._undone or len(self._undone) < _MOST_REMEMBERED:
             self._undone[uid] = attempted.deletion.detail[: 2 * _LONGEST_DETAIL]

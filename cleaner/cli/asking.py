@@ -4,11 +4,12 @@ import select
 import sys
 
 from cleaner.cli.wiring import Stop
+from cleaner.settings import Settings
 
 
-def somebody_is_there() -> bool:
-    """Whether there is a terminal to ask on."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
+def must_ask(settings: Settings) -> bool:
+    """Whether to ask first: something is to be deleted, nobody has said yes before, and there is a terminal to ask on."""
+    return not (settings.dry_run or settings.yes) and sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def answered_yes(question: str, stop: Stop) -> bool:

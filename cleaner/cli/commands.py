@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 
 from cleaner import __version__
-from cleaner.cli.asking import answered_yes, somebody_is_there
+from cleaner.cli.asking import answered_yes, must_ask
 from cleaner.cli.wiring import Stop, cluster_of, observed_by, order_of
 from cleaner.cluster import ClusterError, Denied, Misconfigured
 from cleaner.explain import NoSuchGitRepo, explain, find_gitrepo
@@ -75,7 +75,7 @@ def _sweep(settings: Settings, _flags: Mapping[str, str]) -> int:
 
 def _may_delete(settings: Settings, connection: Connection, count: int, bar: ProgressBar, stop: Stop) -> bool:
     """Ask once, where somebody is there to answer."""
-    if settings.dry_run or settings.yes or not somebody_is_there():
+    if not must_ask(settings):
         return True
     bar.pause()
     where = connection.where

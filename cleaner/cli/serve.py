@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from cleaner import __version__
 from cleaner.announce import Announcer
-from cleaner.cli.asking import answered_yes, somebody_is_there
+from cleaner.cli.asking import answered_yes, must_ask
 from cleaner.cli.wiring import Stop, cluster_of, in_a_pod, observed_by, order_of, own_namespace_of
 from cleaner.happened import Observer
 from cleaner.kube import Connection, KubeCluster
@@ -63,7 +63,7 @@ def run(settings: Settings) -> int:
 
 def may_run(settings: Settings, connection: Connection, stop: Stop) -> bool:
     """Ask once, where somebody is there to answer."""
-    if settings.dry_run or settings.yes or not somebody_is_there():
+    if not must_ask(settings):
         return True
     where = connection.where
     return answered_yes(f"Delete Jobs as they come due in context {where.context} ({where.server})?", stop)
@@ -73,7 +73,6 @@ def serve(settings: Settings, serving: Serving, stop: Stop, log: Log) -> None:
     """Start everything, wait for the stop, and end everything."""
     listen(serving.server, settings.listen)
     where = serving.connection.where
-    watch = settings.watch and len(settings.namespaces) <= MOST_WATCHED
     log.say(
         "serving",
         version=__version__,
@@ -81,12 +80,12 @@ def serve(settings: Settings, serving: Serving, stop: Stop, log: Log) -> None:
         server=where.server,
         dry_run=settings.dry_run,
         namespaces=list(settings.namespaces) or "all",
-        watch=watch,
+        watch=serving.service.watching,
         election=elects(settings),
         listen=settings.listen,
         port=serving.server.port,
     )
-    if settings.watch and not watch:
+    if settings.watch and not serving.service.watching:
         log.warning("too many Namespaces to watch", namespaces=len(settings.namespaces), most=MOST_WATCHED)
     serving.service.start()
     stop.wait()

@@ -4,7 +4,7 @@ from itertools import product
 
 import msgspec
 
-from cleaner.cluster import Fate, Kind
+from cleaner.cluster import UNDONE, Fate, Kind
 from cleaner.model import Outcome
 from cleaner.retention import Reason
 from cleaner.retention.stuck import StuckKind
@@ -16,7 +16,6 @@ TRIGGERS = ("start", "interval", "leader", "watch")
 SWEEP_OUTCOMES = ("done", "partial", "braked", "refused", "unreachable", "stopped")
 BRAKES = ("stop", "pause", "clock", "canary", "leader")
 WATCH_REASONS = ("closed", "expired", "silent", "broken", "denied", "failed")
-ERRORS = (Fate.FAILED, Fate.DENIED, Fate.UNCONFIRMED)
 UNFINISHED = "running"
 """The label `outcome` of a Job that has not finished."""
 
@@ -67,7 +66,7 @@ JOB_ERRORS = _counter(
     "Deletions that did not work, or of which nobody knows; the reason is the fate of the deletion.",
     (*GITREPO, "outcome", "reason"),
     _OUTCOMES,
-    tuple(fate.value for fate in ERRORS),
+    tuple(fate.value for fate in UNDONE),
 )
 JOB_DELETIONS = _counter(
     "job_deletions_total",
@@ -203,7 +202,7 @@ LABELS = {
     "outcome": f"of a Job: `succeeded`, `failed`, or `{UNFINISHED}` for one that has not finished; of a pass: "
     + ", ".join(f"`{outcome}`" for outcome in SWEEP_OUTCOMES),
     "reason": "of a Job that is kept or deleted: one of the README's reasons; of an error: "
-    + ", ".join(f"`{fate.value}`" for fate in ERRORS)
+    + ", ".join(f"`{fate.value}`" for fate in UNDONE)
     + "; of a watch that ended: "
     + ", ".join(f"`{reason}`" for reason in WATCH_REASONS),
     "fate": "what became of a deletion: " + ", ".join(f"`{fate}`" for (fate,) in JOB_DELETIONS.starts),

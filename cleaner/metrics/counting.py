@@ -7,7 +7,7 @@ from prometheus_client import Counter, Histogram
 from prometheus_client.metrics_core import CounterMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 
-from cleaner.cluster import Fate
+from cleaner.cluster import UNDONE, Fate
 from cleaner.happened import (
     AnnouncementsDropped,
     Attempted,
@@ -98,7 +98,7 @@ class Counted:
         outcome = outcome_label(verdict.job.outcome)
         if fate in _DELETIONS:
             self._ledger.count(_DELETIONS[fate], verdict.job.owner, outcome, verdict.reason.value)
-        elif fate in catalogue.ERRORS:
+        elif fate in UNDONE:
             self._ledger.count(catalogue.JOB_ERRORS, verdict.job.owner, outcome, fate.value)
 
     def _finished(self, finished: Finished) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 
 import msgspec
 
-from cleaner.cluster import Fate
+from cleaner.cluster import UNDONE, Fate
 from cleaner.durations import describe_duration
 from cleaner.happened import Attempted, Happened, Swept
 from cleaner.model import Moment
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 
 _REMEMBERED = 5
-_BAD = frozenset({Fate.FAILED, Fate.DENIED, Fate.UNCONFIRMED})
 
 
 class Tally(msgspec.Struct):
@@ -35,7 +34,7 @@ class Tally(msgspec.Struct):
     def add(self, attempted: Attempted) -> bool:
         """Count one attempt in; whether it deleted."""
         job, fate = attempted.verdict.job, attempted.deletion.fate
-        self.failed += fate in _BAD
+        self.failed += fate in UNDONE
         if fate is not Fate.DELETED:
             return False
         self.deleted[f"{wording.outcome(job)} {attempted.verdict.reason.value}"] += 1
@@ -56,10 +55,10 @@ class LiveTable:
     The worker's thread tells what happens; on a terminal, only whoever calls `draw` writes.
     """
 
-    def __init__(self, out: TextIO, heading: str = "") -> None:
+    def __init__(self, out: TextIO) -> None:
         self.tally = Tally()
         self._gone: deque[Verdict] = deque(maxlen=_REMEMBERED)
-        self._out, self._heading = out, heading
+        self._out, self._heading = out, ""
         self._snapshot: Callable[[], Snapshot] | None = None
         self._live: Any = None
         if out.isatty():

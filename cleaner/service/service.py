@@ -108,6 +108,11 @@ class Service:
             thread.join(max(0.1, until - self._clock.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
 
+    @property
+    def watching(self) -> bool:
+        """Whether there is a watch between the sweeps."""
+        return self.worker.watching
+
     def snapshot(self) -> Snapshot:
         """Return what was last published."""
         return self.worker.passes.board.snapshot

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from cleaner import fleet
 from cleaner.cluster import ClusterError, Denied, Kind, Sighting
 from cleaner.happened import Finished, NamespaceRefused, Observer, Unreadable
 from cleaner.inventory import Inventory
@@ -46,7 +47,7 @@ class Store:
         source, told = message.source, self._told[message.source]
         before = self._owners_of(source)
         told.listed, told.error, told.foreign = True, None, message.foreign
-        told.unreadable = [Unreadable(_KINDS[source.kind], bad.namespace, bad.name, bad.problem) for bad in message.unreadable]
+        told.unreadable = [self._unreadable(source, bad) for bad in message.unreadable]
         if source.kind is Kind.JOBS:
             self._list_jobs(message.facts, source, told)
         elif source.kind is Kind.GITREPOS:
@@ -95,13 +96,18 @@ class Store:
         kind = message.source.kind
         for change in message.changes:
             if change.unreadable is not None:
-                bad = change.unreadable
-                self._tell(Unreadable(_KINDS[kind], bad.namespace, bad.name, bad.problem))
+                self._unreadable(message.source, change.unreadable)
         told = [(change.fact, change.gone) for change in message.changes if change.fact is not None]
         if kind is Kind.JOBS:
             return self._change_jobs(told)
         change_one = self._change_gitrepo if kind is Kind.GITREPOS else self._change_namespace
         return {owner for fact, gone in told for owner in change_one(fact, gone)}
+
+    def _unreadable(self, source: Source, bad: fleet.Unreadable) -> Unreadable:
+        """Tell of an object that could not even be named."""
+        told = Unreadable(_KINDS[source.kind], bad.namespace, bad.name, bad.problem)
+        self._tell(told)
+        return told
 
     def _change_jobs(self, told: Sequence[tuple[Job, bool]]) -> set[Owner]:
         latest: defaultdict[Owner, dict[str, tuple[Job, bool]]] = defaultdict(dict)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from cleaner.cluster import Kind
 from cleaner.durations import Seconds
 from cleaner.guard import guarded
-from cleaner.happened import NamespaceRefused, Unreadable
+from cleaner.happened import NamespaceRefused
 from cleaner.model import Owner
 from cleaner.service.agenda import Agenda
 from cleaner.service.passes import Duty, Passes
@@ -41,7 +41,7 @@ class Worker:
     def __init__(self, duty: Duty, readers: Sequence[Reader], inbox: Inbox, interval: Seconds) -> None:
         self.ready = False
         # The plain loop acts on fresh lists alone: what it knows in between may be as old as its interval.
-        self._watching = any(reader.watches for reader in readers)
+        self.watching = any(reader.watches for reader in readers)
         self._begun = False
         self._duty, self._clock, self._readers, self._inbox, self._interval = duty, duty.clock, readers, inbox, interval
         sources = [source for reader in readers for source in reader.sources]
@@ -79,7 +79,7 @@ class Worker:
         self._list_jobs_if_wanted()
         if self._wanted and self._all_answered():
             self._everything()
-        elif self._begun and self._watching:
+        elif self._begun and self.watching:
             self._some()
             self.passes.look_at_brakes()
 
@@ -87,7 +87,7 @@ class Worker:
         """Seconds until the next pass, if no news comes before that."""
         monotonic = self._clock.monotonic()
         waits = [IDLE]
-        if self._begun and self._watching and (ahead := self._agenda.wait(self._clock.now(), monotonic)) is not None:
+        if self._begun and self.watching and (ahead := self._agenda.wait(self._clock.now(), monotonic)) is not None:
             waits.append(ahead)
         if (held := self.passes.hold_until()) is not None:
             waits.append(max(0.05, held - monotonic))
@@ -136,8 +136,6 @@ class Worker:
             self.passes.seen_gone(uid)
 
     def _listed(self, message: Listed) -> set[Owner]:
-        for bad in message.unreadable:
-            self._duty.tell(Unreadable(message.source.kind.value, bad.namespace, bad.name, bad.problem))
         if self.store.recovers(message) and not self._wanted:
             self._wanted = "interval"  # nothing has to be read for it that has not been
         dirty = self.store.listed(message)
@@ -147,7 +145,7 @@ class Worker:
 
     def _tick(self, trigger: str) -> None:
         if trigger == "returns":
-            self.passes.look_for_returns(watching=self._watching)
+            self.passes.look_for_returns(watching=self.watching)
         else:
             self._want(trigger)
 
@@ -179,7 +177,7 @@ class Worker:
     def _between(self) -> None:
         """Between two slices of a long sweep: hear the news, and let those have their turn whose Jobs have just come due."""
         self._hear(0.0)
-        if self._watching:
+        if self.watching:
             self._some()
 
     def _some(self) -> None:
