@@ -12,6 +12,12 @@ Annotations = tuple[tuple[str, str], ...]
 
 ANNOTATION_PREFIX = "gitjob-cleaner/"
 
+NUDGED = "nudged"
+"""Our annotation, without its prefix, whose only purpose is to change, so that Fleet looks at a GitRepo again; no wish."""
+
+GUARD = ANNOTATION_PREFIX + "guard"
+"""Our finalizer on GitRepos."""
+
 
 class Outcome(enum.Enum):
     """How a finished Job ended, from its `Complete` or `Failed` condition."""
@@ -121,6 +127,7 @@ class GitRepo(msgspec.Struct, frozen=True):
     labels: tuple[tuple[str, str], ...] = ()
     annotations: Annotations = ()
     problem: str = ""
+    guarded: bool = False
 
     @property
     def path(self) -> str:
@@ -131,6 +138,54 @@ class GitRepo(msgspec.Struct, frozen=True):
         """Whether Fleet would look at this Job for one of the commits in the GitRepo's status."""
         name, _, _, commit = job.identity.split(" ", 3)
         return name in self.current_names or commit in self.commits
+
+
+class GitRepoState(msgspec.Struct, frozen=True):
+    """
+    One GitRepo as a single GET found it: what is asked of Fleet, and what Fleet tells, beside what the rules read.
+
+    `force` is `spec.forceSyncGeneration`, `forced` the one that Fleet has acted on (`status.updateGeneration`); `status` is
+    `status.gitJobStatus`, which is no proof of success; `stalled` is the message of a `Stalled` condition that is True, and None
+    where it is not.
+    """
+
+    gitrepo: GitRepo
+    version: str
+    force: int = 0
+    forced: int = 0
+    status: str = ""
+    stalled: str | None = None
+
+    @property
+    def force_pending(self) -> bool:
+        """Whether a Force Update was asked for that Fleet has not acted on."""
+        return self.force != self.forced
+
+
+class Pod(msgspec.Struct, frozen=True):
+    """
+    One Pod of the form that Fleet gives to the Pods of its Jobs.
+
+    `job` and `job_uid` are of the Job that made it, by the Job controller's labels; `gitrepo` is the name that its command line
+    tells; `owned` says whether anything owns it now; `outcome` is None unless its phase is Succeeded or Failed; `message` is what
+    its containers left as their last words, as they wrote it.
+    """
+
+    namespace: str
+    name: str
+    uid: str
+    version: str
+    job: str
+    job_uid: str
+    gitrepo: str
+    commit: str
+    created: Moment
+    outcome: Outcome | None = None
+    finished: Moment | None = None
+    owned: bool = True
+    deleting: bool = False
+    annotations: Annotations = ()
+    message: str = ""
 
 
 class Namespace(msgspec.Struct, frozen=True):

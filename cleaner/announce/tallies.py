@@ -1,22 +1,16 @@
 """What has happened to the Jobs of one GitRepo since the last pass ended, and how that is announced."""
 
-import re
 from collections import Counter
 
 from cleaner.cluster import UNDONE, Announcement, Fate
 from cleaner.happened import Attempted
+from cleaner.masking import masked
 from cleaner.model import Owner
 
 CLEANED, FAILED = "JobsCleaned", "JobCleanupFailed"
 
 _MOST_REMEMBERED = 64
 _LONGEST_DETAIL = 300
-_SECRETS = (
-    (re.compile(r"(?<=://)[^/\s@]+@"), ""),
-    (re.compile(r"(https?://[^\s?]+)\?\S*"), r"\1"),
-    (re.compile(r"(?i)\b(bearer|basic)\s+\S+"), r"\1 …"),
-    (re.compile(r"(?i)\b(token|password|passwd|secret|authorization)(\s*[=:]\s*)(?!bearer|basic)\S+"), r"\1\2…"),
-)
 
 
 class Tally:
@@ -67,7 +61,5 @@ def _jobs(count: int) -> str:
 
 def presentable(text: str) -> str:
     """Make an error's text fit for everybody who may read Events: one line, cut, without credentials."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    for pattern, instead in _SECRETS:
-        line = pattern.sub(instead, line)
+    line = masked(text)
     return line if len(line) <= _LONGEST_DETAIL else line[:_LONGEST_DETAIL] + "…"

@@ -15,7 +15,13 @@ COMMANDS = {
 }
 _OF_DELETING = {"dry_run", "yes", "max_deletions", "delete_rate", "delete_workers"}
 _OF_SERVING = {"interval", "watch", "listen", "leader_election", "lease_duration", "events", "metrics_per_gitrepo"}
-_LEFT_OUT = {"sweep": _OF_SERVING, "explain": _OF_DELETING | _OF_SERVING, "run": {"output"}}
+_OF_RETRYING = {"wait", "all_failed", "retry_limit", "retry_pause", "nudge"}
+_OF_ONE = _OF_RETRYING | {"again", "wait_limit"}
+_LEFT_OUT = {
+    "sweep": _OF_SERVING | _OF_ONE | {"evidence"},
+    "explain": _OF_DELETING | _OF_SERVING | _OF_ONE | {"evidence"},
+    "run": {"output"} | _OF_ONE,
+}
 
 
 class UsageError(Exception):

@@ -1,5 +1,6 @@
 """How Fleet and Kubernetes write their objects: bytes in, facts out."""
 
+from cleaner.fleet.adoption import read_adoptable
 from cleaner.fleet.changes import Change, WatchError, read_change
 from cleaner.fleet.names import job_name
 from cleaner.fleet.objects import Shared
@@ -11,10 +12,12 @@ from cleaner.fleet.pages import (
     job_page,
     namespace_page,
     read_gitrepo,
+    read_gitrepo_state,
     read_identity,
     read_job,
     read_namespace,
 )
+from cleaner.fleet.pods import pod_page
 from cleaner.fleet.version import deployment_page, fleet_version, read_image_tag
 from cleaner.fleet.wire import Body
 
@@ -32,8 +35,11 @@ __all__ = [
     "job_name",
     "job_page",
     "namespace_page",
+    "pod_page",
+    "read_adoptable",
     "read_change",
     "read_gitrepo",
+    "read_gitrepo_state",
     "read_identity",
     "read_image_tag",
     "read_job",

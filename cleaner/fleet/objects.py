@@ -42,7 +42,7 @@ def job(read: wire.Job, shared: Shared) -> model.Job | None:
         outcome,
         finished,
         _generations(metadata.labels, shared),
-        _ours(annotations),
+        ours(annotations),
         _marks(metadata),
         problem,
     )
@@ -74,9 +74,15 @@ def _marks(metadata: wire.JobMetadata) -> int:
     return deleting | (model.Job.FINALIZERS if metadata.finalizers else 0)
 
 
-def _ours(annotations: dict[str, str]) -> model.Annotations:
+def ours(annotations: dict[str, str]) -> model.Annotations:
+    """Our annotations, without their prefix; those that are no wishes are left out."""
     prefix = model.ANNOTATION_PREFIX
-    ours = [(name.removeprefix(prefix), _bounded(text)) for name, text in annotations.items() if name.startswith(prefix)]
+    told = prefix + model.NUDGED
+    ours = [
+        (name.removeprefix(prefix), _bounded(text))
+        for name, text in annotations.items()
+        if name.startswith(prefix) and name != told
+    ]
     # There are six names: where more than twenty are given, some of these twenty are unknown, and the object unreadable.
     return tuple(sorted(ours)[:20]) if ours else ()
 
@@ -132,8 +138,23 @@ def gitrepo(read: wire.GitRepo) -> model.GitRepo:
         last_polled=_moment(status.lastPollingTriggered),
         deleting_since=_moment(metadata.deletionTimestamp),
         labels=tuple(sorted((metadata.labels or {}).items())),
-        annotations=_ours(metadata.annotations or {}),
+        annotations=ours(metadata.annotations or {}),
         problem=problem if status.commit else "its GitRepo has no status.commit",
+        guarded=model.GUARD in (metadata.finalizers or ()),
+    )
+
+
+def gitrepo_state(read: wire.WholeGitRepo) -> model.GitRepoState:
+    """Facts of a GitRepo that was read alone."""
+    spec, status = read.spec or wire.GitRepoSpec(), read.status or wire.WholeGitRepoStatus()
+    stalled = [c.message or "" for c in status.conditions or () if c.type == "Stalled" and c.status == "True"]
+    return model.GitRepoState(
+        gitrepo(wire.GitRepo(read.metadata, read.spec, read.status)),
+        read.metadata.resourceVersion,
+        force=spec.forceSyncGeneration or 0,
+        forced=status.updateGeneration or 0,
+        status=status.gitJobStatus or "",
+        stalled=stalled[0] if stalled else None,
     )
 
 
@@ -155,4 +176,4 @@ def _polling_interval(spec: wire.GitRepoSpec) -> tuple[float, str]:
 
 def namespace(read: wire.Namespace) -> model.Namespace:
     """Facts of a Namespace."""
-    return model.Namespace(read.metadata.name, _ours(read.metadata.annotations or {}))
+    return model.Namespace(read.metadata.name, ours(read.metadata.annotations or {}))

@@ -62,6 +62,7 @@ def _decoders(kind: Any) -> tuple[msgspec.json.Decoder[Any], msgspec.json.Decode
 _JOBS, _JOB = _decoders(wire.Job)
 _GITREPOS, _GITREPO = _decoders(wire.GitRepo)
 _NAMESPACES, _NAMESPACE = _decoders(wire.Namespace)
+_STATE = msgspec.json.Decoder(wire.WholeGitRepo)
 _NAMED = msgspec.json.Decoder(_Named)
 _IDENTIFIED = msgspec.json.Decoder(_Identified)
 _RAW = msgspec.json.Decoder(wire.Listed[msgspec.Raw])
@@ -124,6 +125,11 @@ def read_identity(body: Body) -> tuple[str, bool]:
 def read_gitrepo(body: Encoded) -> model.GitRepo:
     """Facts of a single GitRepo; what cannot be decoded is its `problem`. Raises where it has no name."""
     return _single(body, _GITREPO, objects.gitrepo, _rescue_gitrepo)
+
+
+def read_gitrepo_state(body: Encoded) -> model.GitRepoState:
+    """Facts of a single GitRepo, with what Fleet tells of it; what cannot be decoded is its `problem`. Raises if nameless."""
+    return _single(body, _STATE, objects.gitrepo_state, _rescue_state)
 
 
 def read_namespace(body: Encoded) -> model.Namespace:
@@ -189,6 +195,10 @@ def _rescue_job(item: Encoded, problem: str, shared: Shared) -> model.Job | None
 def _rescue_gitrepo(item: Encoded, problem: str) -> model.GitRepo:
     metadata = _known_metadata(item)
     return model.GitRepo(metadata["namespace"], metadata["name"], metadata["uid"], problem=f"its GitRepo: {problem}")
+
+
+def _rescue_state(item: Encoded, problem: str) -> model.GitRepoState:
+    return model.GitRepoState(_rescue_gitrepo(item, problem), "")
 
 
 def _rescue_namespace(item: Encoded, problem: str) -> model.Namespace:

@@ -84,6 +84,7 @@ class Metadata(msgspec.Struct, gc=False):
     deletionTimestamp: Time | None = None
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
+    finalizers: list[str] | None = None
 
 
 class GitRepoSpec(msgspec.Struct, gc=False):
@@ -111,6 +112,112 @@ class GitRepo(msgspec.Struct, gc=False):
     metadata: Metadata
     spec: GitRepoSpec | None = None
     status: GitRepoStatus | None = None
+
+
+class VersionedMetadata(Metadata, gc=False):
+    """`metadata` of an object that is to be changed."""
+
+    resourceVersion: str = ""
+
+
+class GitRepoCondition(msgspec.Struct, gc=False):
+    """`status.conditions[]` of a GitRepo."""
+
+    type: str
+    status: str
+    message: str | None = None
+
+
+class WholeGitRepoStatus(GitRepoStatus, gc=False):
+    """`status` of a GitRepo, with what Fleet tells of its Job."""
+
+    gitJobStatus: str | None = None
+    conditions: list[GitRepoCondition] | None = None
+
+
+class WholeGitRepo(msgspec.Struct, gc=False):
+    """A GitRepo, read alone."""
+
+    metadata: VersionedMetadata
+    spec: GitRepoSpec | None = None
+    status: WholeGitRepoStatus | None = None
+
+
+class PodMetadata(msgspec.Struct, gc=False):
+    """`metadata` of a Pod."""
+
+    name: str
+    namespace: str
+    uid: str
+    resourceVersion: str
+    creationTimestamp: Time
+    deletionTimestamp: str | None = None
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+    ownerReferences: list[OwnerReference] | None = None
+
+
+class EnvironmentVariable(msgspec.Struct, gc=False):
+    """`spec.containers[].env[]`."""
+
+    name: str
+    value: str = ""
+
+
+class PodContainer(msgspec.Struct, gc=False):
+    """`spec.containers[]` or `spec.initContainers[]`."""
+
+    name: str
+    args: list[str] | None = None
+    env: list[EnvironmentVariable] | None = None
+
+
+class RunPodSpec(msgspec.Struct, gc=False):
+    """`spec` of a Pod."""
+
+    containers: list[PodContainer] | None = None
+    initContainers: list[PodContainer] | None = None
+    serviceAccountName: str = ""
+
+
+class Terminated(msgspec.Struct, gc=False):
+    """`state.terminated` of a container."""
+
+    exitCode: int = 0
+    reason: str = ""
+    message: str = ""
+    finishedAt: Time | None = None
+
+
+class ContainerState(msgspec.Struct, gc=False):
+    """`state` of a container."""
+
+    terminated: Terminated | None = None
+
+
+class ContainerStatus(msgspec.Struct, gc=False):
+    """`status.containerStatuses[]` or `status.initContainerStatuses[]`."""
+
+    name: str
+    state: ContainerState | None = None
+
+
+class PodStatus(msgspec.Struct, gc=False):
+    """`status` of a Pod."""
+
+    phase: str = ""
+    reason: str = ""
+    message: str = ""
+    containerStatuses: list[ContainerStatus] | None = None
+    initContainerStatuses: list[ContainerStatus] | None = None
+
+
+class Pod(msgspec.Struct, gc=False):
+    """A Pod."""
+
+    metadata: PodMetadata
+    spec: RunPodSpec
+    status: PodStatus | None = None
 
 
 class Namespace(msgspec.Struct, gc=False):

@@ -1,7 +1,7 @@
 """The port, spoken to a real API server."""
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -25,14 +25,17 @@ from cleaner.durations import Seconds
 from cleaner.fleet import Page, Shared
 from cleaner.kube.announcing import Announcing
 from cleaner.kube.connection import Connection
-from cleaner.kube.deletions import Deletions, job_path, segment
+from cleaner.kube.deletions import Deletions, job_path
 from cleaner.kube.leases import Leases
+from cleaner.kube.markers import Markers
 from cleaner.kube.parallel import in_parallel
+from cleaner.kube.patches import Patches
 from cleaner.kube.pause import Pause, read_pause
-from cleaner.kube.reads import Reads
+from cleaner.kube.pods import Pods
+from cleaner.kube.reads import Reads, list_path, segment
 from cleaner.kube.throttle import Throttle
 from cleaner.kube.watch import Watch
-from cleaner.model import Fleet, GitRepo, Job, Namespace, Owner
+from cleaner.model import Fleet, GitRepo, GitRepoState, Job, Namespace, Owner, Pod
 
 _Found = tuple[Namespace | ClusterError | None, Seconds]
 
@@ -70,11 +73,14 @@ class KubeCluster:
         self._deletions = Deletions(connection, self._throttle, clock, dry_run=limits.dry_run, limit=limit)
         self._leases = Leases(connection, clock, limits.own_namespace, limits.lease)
         self._announcing = Announcing(connection, clock)
+        self._patches = Patches(connection, self._reads, clock, dry_run=limits.dry_run)
+        self._pods = Pods(self._reads)
+        self._markers = Markers(connection, self._reads, limits.own_namespace)
         self._pause = Pause(lambda: read_pause(self._reads, limits.own_namespace, limits.lease), clock)
 
     def gitrepos(self, namespace: str) -> Iterator[Page[GitRepo]]:
         """List GitRepos."""
-        return self._reads.pages(_list_path(_GITREPOS, namespace, "gitrepos"), fleet.gitrepo_page)
+        return self._reads.pages(list_path(_GITREPOS, namespace, "gitrepos"), fleet.gitrepo_page)
 
     def namespaces(self) -> Iterator[Page[Namespace]]:
         """List Namespaces."""
@@ -87,12 +93,12 @@ class KubeCluster:
     def jobs(self, namespace: str) -> Iterator[Page[Job]]:
         """List Jobs; what they have in common is kept once for the whole list."""
         shared: Shared = {}
-        path = _list_path(_JOBS, namespace, "jobs")
+        path = list_path(_JOBS, namespace, "jobs")
         return self._reads.pages(path, functools.partial(fleet.job_page, shared=shared))
 
     def fleet(self) -> Fleet:
         """Tell the lowest Fleet over all `gitjob*` Deployments; the oldest where they cannot be seen and no setting says."""
-        path = _list_path("/apis/apps/v1", self._limits.fleet_namespace, "deployments")
+        path = list_path("/apis/apps/v1", self._limits.fleet_namespace, "deployments")
         try:
             bodies = [page.facts[0] for page in self._reads.pages(path, fleet.deployment_page)]
         except ClusterError as error:
@@ -161,7 +167,7 @@ class KubeCluster:
         if kind is Kind.NAMESPACES:
             path = "/api/v1/namespaces"
         else:
-            path = _list_path(_JOBS if kind is Kind.JOBS else _GITREPOS, namespace, kind.value)
+            path = list_path(_JOBS if kind is Kind.JOBS else _GITREPOS, namespace, kind.value)
         return Watch(self._connection, path, version, quiet, kind)
 
     def lease(self, limit: Seconds) -> Lease | None:
@@ -175,6 +181,42 @@ class KubeCluster:
     def release(self, seen: Lease, limit: Seconds) -> None:
         """Give our Lease back."""
         self._leases.release(seen, limit)
+
+    def state(self, namespace: str, name: str) -> GitRepoState | None:
+        """Read one GitRepo, with what Fleet tells of it."""
+        return self._patches.state(namespace, name)
+
+    def adopt(self, job: Job, forced: int) -> bool:
+        """Give a legacy Job Fleet's labels."""
+        return self._patches.adopt(job, forced)
+
+    def force(self, seen: GitRepoState) -> int:
+        """Ask for a Force Update."""
+        return self._patches.force(seen)
+
+    def nudge(self, seen: GitRepoState) -> None:
+        """Make Fleet look at a GitRepo."""
+        self._patches.nudge(seen)
+
+    def guard(self, gitrepo: Owner, *, held: bool) -> bool:
+        """Put our finalizer on a GitRepo, or take it off."""
+        return self._patches.guard(gitrepo, held=held)
+
+    def pods(self, namespace: str, job_uid: str = "") -> Iterator[Page[Pod]]:
+        """List the finished Pods of Fleet's form."""
+        return self._pods.pods(namespace, job_uid)
+
+    def log_of(self, pod: Pod, lines: int, limit: int) -> str:
+        """Read the last lines of a Pod's log."""
+        return self._pods.log_of(pod, lines, limit)
+
+    def marker(self, name: str) -> Mapping[str, str] | None:
+        """Read what is remembered."""
+        return self._markers.marker(name)
+
+    def mark(self, name: str, data: Mapping[str, str]) -> None:
+        """Remember."""
+        self._markers.mark(name, data)
 
     def announce(self, announcement: Announcement) -> None:
         """Write a Kubernetes Event on a GitRepo."""
@@ -191,10 +233,6 @@ class KubeCluster:
     def paused(self) -> Refusal | None:
         """Whether there is a pause."""
         return self._pause() if self._limits.own_namespace else None
-
-
-def _list_path(group: str, namespace: str, plural: str) -> str:
-    return f"{group}/namespaces/{segment(namespace)}/{plural}" if namespace else f"{group}/{plural}"
 
 
 def _unread_namespace(name: str, error: Exception) -> tuple[str, _Found]:

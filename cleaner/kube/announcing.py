@@ -6,8 +6,7 @@ from typing import Any
 
 from cleaner.cluster import Announcement, Clock
 from cleaner.kube.connection import Connection
-from cleaner.kube.deletions import segment
-from cleaner.kube.reads import refused
+from cleaner.kube.reads import refused, segment
 
 _COMPONENT = "gitjob-cleaner"
 _LONGEST_MESSAGE = 1024

@@ -187,7 +187,7 @@ class Connection:
         """Send a request, with the client's connections but not through its `call_api`, which knows no limit for all together."""
         sent = None
         if request.body is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = _content_type(request)
             sent = json.dumps(request.body)
         # Not the client's own host: it may hold a password, which errors would repeat, and nothing goes to another server.
         url = self.where.server + request.target()
@@ -268,6 +268,12 @@ class Connection:
     def close(self) -> None:
         """Close the pool."""
         self._client.close()
+
+
+def _content_type(request: _Request) -> str:
+    if request.method != "PATCH":
+        return "application/json"
+    return "application/json-patch+json" if isinstance(request.body, list) else "application/merge-patch+json"
 
 
 def _retry_after(text: str | None) -> Seconds | None:

@@ -1,7 +1,6 @@
 """The delete contract: one Job, named by uid and resourceVersion, in the background, after every brake has been asked."""
 
 import threading
-from urllib.parse import quote
 
 import msgspec
 
@@ -9,6 +8,7 @@ from cleaner.cluster import Brake, Clock, ClusterError, Deletion, Doomed, Fate, 
 from cleaner.durations import Seconds
 from cleaner.kube.connection import Answer, Connection, is_not_found, message_of
 from cleaner.kube.failures import NotSent
+from cleaner.kube.reads import segment
 from cleaner.kube.throttle import Throttle
 from cleaner.model import Job
 
@@ -148,8 +148,3 @@ class Deletions:
 def job_path(job: Job) -> str:
     """Path of a Job; names come from the API and need no quoting but for hostile answers, which are quoted away."""
     return f"/apis/batch/v1/namespaces/{segment(job.namespace)}/jobs/{segment(job.name)}"
-
-
-def segment(name: str) -> str:
-    """One path segment, so that nothing in a name can lead elsewhere."""
-    return quote(name, safe="")

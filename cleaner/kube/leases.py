@@ -10,8 +10,7 @@ from cleaner.cluster import Clock, ClusterError, Conflict, Lease, Misconfigured
 from cleaner.durations import Seconds
 from cleaner.fleet import Body
 from cleaner.kube.connection import Answer, Connection, is_not_found, message_of
-from cleaner.kube.deletions import segment
-from cleaner.kube.reads import NOT_JSON, refused
+from cleaner.kube.reads import NOT_JSON, refused, segment
 from cleaner.model import Moment
 
 

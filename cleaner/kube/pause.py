@@ -7,8 +7,7 @@ import msgspec
 
 from cleaner.cluster import Clock, ClusterError, Refusal
 from cleaner.durations import Seconds
-from cleaner.kube.deletions import segment
-from cleaner.kube.reads import Reads
+from cleaner.kube.reads import Reads, segment
 from cleaner.model import ANNOTATION_PREFIX
 
 PAUSE = ANNOTATION_PREFIX + "pause"

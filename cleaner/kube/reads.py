@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
+from urllib.parse import quote
 
 import msgspec
 
@@ -55,16 +56,18 @@ class Reads:
             breath *= 2
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def pages(self, path: str, decode: Callable[[Body], Page[Fact]]) -> Iterator[Page[Fact]]:
+    def pages(
+        self, path: str, decode: Callable[[Body], Page[Fact]], selectors: Mapping[str, str] | None = None
+    ) -> Iterator[Page[Fact]]:
         """
-        Read a list page by page.
+        Read a list page by page; `selectors` leave out what they do not select.
 
         Raises:
             Denied: we may not list it, or its kind is not served.
             Expired: the list took longer than the server remembers; whoever asked begins again.
 
         """
-        query = {"limit": str(PAGE_SIZE)}
+        query = {"limit": str(PAGE_SIZE), **(selectors or {})}
         while True:
             page = self._page(path, query, decode)
             yield page
@@ -100,6 +103,16 @@ class Reads:
             return decode(answer.body)
         except NOT_JSON as error:
             raise ClusterError(f"{path}: the answer is not what the API promises: {str(error)[:200]}") from error
+
+
+def list_path(group: str, namespace: str, plural: str) -> str:
+    """Path of a list in a Namespace, or in all of them for an empty name."""
+    return f"{group}/namespaces/{segment(namespace)}/{plural}" if namespace else f"{group}/{plural}"
+
+
+def segment(name: str) -> str:
+    """One path segment, so that nothing in a name can lead elsewhere."""
+    return quote(name, safe="")
 
 
 def settled(answer: Answer) -> Answer:

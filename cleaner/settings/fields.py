@@ -47,6 +47,14 @@ class Settings:
         None, "count", "least count that an annotation may ask for; unset: the operator's own, so that it can only keep more"
     )
     annotated_keep_max: int = _setting(50, "count", "greatest count that an annotation may ask for")
+    orphaned_pods: bool = _setting(
+        False,
+        "true or false",
+        "delete the finished Pods, too, that Fleet 0.14.0 to 0.14.10 and 0.15.0 left without a Job",
+    )
+    evidence: bool = _setting(
+        False, "true or false", "let run keep the last lines of the log when a Job fails; it needs to read Pods and their logs"
+    )
     fleet_version: str = _setting("", "version", "Fleet's version where it cannot be seen; never raises what is seen")
     fleet_namespace: str = _setting("cattle-fleet-system", "name", "Namespace in which Fleet runs")
     wake: bool = _setting(False, "true or false", "delete although Fleet <= 0.10.3 has stopped polling and would wake up")
@@ -73,6 +81,15 @@ class Settings:
     metrics_per_gitrepo: bool = _setting(
         True, "true or false", "break the metrics down by GitRepo; false where there are too many of them"
     )
+    wait: bool = _setting(False, "true or false", "let retry follow until the new Job has finished, and say how")
+    wait_limit: Seconds = _setting(
+        600.0, "duration", "longest time that migrate waits for Fleet and for running Jobs, and retry for the new Job"
+    )
+    again: bool = _setting(False, "true or false", "let migrate do once more what it has done")
+    all_failed: bool = _setting(False, "true or false", "let retry see to every GitRepo whose current Job failed")
+    retry_limit: int = _setting(10, "count", "most GitRepos that one retry of all that failed starts; 0: no limit")
+    retry_pause: Seconds = _setting(10.0, "duration", "time between two of them")
+    nudge: bool = _setting(False, "true or false", "let retry only make Fleet look at the GitRepo, whose polling has died")
     output: str = _setting("table", "table or json", "what is written to standard output")
     log_level: str = _setting(
         "", "debug, info, warning or error", "least level that is logged to standard error; unset: warning, for run info"

@@ -1,133 +1,12 @@
-"""The port: what the ways of running ask of a cluster, and the answers and errors by meaning. It speaks facts, never bytes."""
+"""The port: one small Protocol for each consumer. It speaks facts, never bytes."""
 
-import enum
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol
 
-import msgspec
-
+from cleaner.cluster.values import Announcement, Brake, Deletion, Doomed, Kind, Lease, Refusal, Reread, Sighting
 from cleaner.durations import Seconds
 from cleaner.fleet import Change, Page
-from cleaner.model import Fleet, GitRepo, Job, Moment, Namespace, Owner
-
-
-class ClusterError(Exception):
-    """The cluster answered what nobody can use, or failed in a way that has no better name."""
-
-
-class Misconfigured(ClusterError):
-    """We do not even know where the cluster is or who we are there."""
-
-
-class Denied(ClusterError):
-    """We are not allowed to (401, 403), or the kind is not served at all (a missing CRD)."""
-
-
-class Unreachable(ClusterError):
-    """No answer, or only a part of one."""
-
-
-class Expired(ClusterError):
-    """410: the version that a list or a watch began with is gone from the server's memory."""
-
-
-class Throttled(ClusterError):
-    """The server asks for patience (429) for longer than we have."""
-
-
-class Conflict(ClusterError):
-    """409: somebody else has written the object since we read it, or has made one of its name."""
-
-
-class Kind(enum.Enum):
-    """The kinds that are watched, by the plural that the API has for them."""
-
-    JOBS = "jobs"
-    GITREPOS = "gitrepos"
-    NAMESPACES = "namespaces"
-
-
-class Refusal(msgspec.Struct, frozen=True):
-    """A brake's answer: which brake, and why nothing may be deleted now."""
-
-    brake: str
-    text: str
-
-
-Brake = Callable[[], Refusal | None]
-
-
-class Clock(NamedTuple):
-    """Time, handed in: wall time, a clock that never jumps, and a sleep that a stop cuts short."""
-
-    now: Callable[[], Moment]
-    monotonic: Callable[[], Seconds]
-    sleep: Callable[[Seconds], None]
-
-
-class Doomed(msgspec.Struct, frozen=True):
-    """
-    A Job to be deleted, if its GitRepo and Namespace were read recently enough: before `fresh_until` on the monotonic clock.
-
-    `attempts` counts the requests sent for it so far; `lost` says that the answer to one of them never came: a 404 then proves
-    nothing.
-    """
-
-    job: Job
-    fresh_until: Seconds
-    attempts: int = 0
-    lost: bool = False
-
-
-class Fate(enum.Enum):
-    """What became of a deletion."""
-
-    DELETED = "deleted"
-    WOULD_DELETE = "would-delete"
-    GONE = "gone"
-    CHANGED = "changed"
-    TERMINATING = "terminating"
-    UNCONFIRMED = "unconfirmed"
-    FAILED = "failed"
-    DENIED = "denied"
-    REFUSED = "refused"
-    AGAIN = "again"
-
-
-UNDONE = (Fate.FAILED, Fate.DENIED, Fate.UNCONFIRMED)
-"""Fates of deletions that did not work, or of which nobody knows, beside those that a brake or a change prevented."""
-
-
-class Deletion(msgspec.Struct, frozen=True):
-    """One attempt as it went: `again` means that it is to be repeated, once its GitRepo has been read again."""
-
-    doomed: Doomed
-    fate: Fate
-    detail: str = ""
-
-
-class Reread(NamedTuple):
-    """A GitRepo and its Namespace as a GET found them, begun at `read_at` on the monotonic clock."""
-
-    owner: Owner
-    gitrepo: GitRepo | None
-    namespace: Namespace | None
-    read_at: Seconds
-    error: ClusterError | None = None
-
-
-class Sighting(NamedTuple):
-    """
-    What has the name of a Job now.
-
-    `uid` is empty where nothing has it; `found` is None, too, where something has it that no GitRepo controls.
-    """
-
-    job: Job
-    uid: str = ""
-    deleting: bool = False
-    found: Job | None = None
-    error: ClusterError | None = None
+from cleaner.model import Fleet, GitRepo, GitRepoState, Job, Namespace, Owner, Pod
 
 
 class Stock(Protocol):
@@ -205,15 +84,6 @@ class Watches(Protocol):
         """
 
 
-class Lease(msgspec.Struct, frozen=True):
-    """A Lease as it was read: an empty holder has released it; every renewal changes the version."""
-
-    holder: str
-    duration: Seconds
-    version: str
-    transitions: int = 0
-
-
 class Leases(Protocol):
     """What electing a leader needs: one request per call, none is repeated, each within `limit` seconds."""
 
@@ -227,20 +97,58 @@ class Leases(Protocol):
         """Give our Lease back, so that another need not wait. Raises as `hold` does."""
 
 
-class Announcement(msgspec.Struct, frozen=True):
-    """A Kubernetes Event on a GitRepo, in the making."""
-
-    gitrepo: Owner
-    reason: str
-    message: str
-    warning: bool = False
-
-
 class Events(Protocol):
     """What announcing needs."""
 
     def announce(self, announcement: Announcement) -> None:
         """Write one Event. Raises a ClusterError."""
+
+
+class Pods(Protocol):
+    """What knowing of Pods needs."""
+
+    def pods(self, namespace: str, job_uid: str = "") -> Iterator[Page[Pod]]:
+        """List the finished Pods of Fleet's form in a Namespace, or in all for an empty name; of one Job, if its uid is given."""
+
+    def log_of(self, pod: Pod, lines: int, limit: int) -> str:
+        """Read the last lines of a Pod's log, `limit` bytes at most. Raises a ClusterError."""
+
+
+class Patches(Protocol):
+    """What changing needs. Each reads what there is, changes it if that is still to be done, and raises a ClusterError."""
+
+    def adopt(self, job: Job, forced: int) -> bool:
+        """
+        Give a legacy Job the labels that Fleet >= 0.10.4 looks for; whether that was still to be done.
+
+        `forced` is the Force Update that Fleet has acted on. Raises Conflict where the Job is another by now, or gone.
+        """
+
+    def force(self, seen: GitRepoState) -> int:
+        """Ask for a Force Update as Fleet's own UI does, unless somebody else has since; return its number."""
+
+    def nudge(self, seen: GitRepoState) -> None:
+        """Make Fleet look at a GitRepo, by an annotation."""
+
+    def guard(self, gitrepo: Owner, *, held: bool) -> bool:
+        """Put our finalizer on a GitRepo, or take it off; whether that was still to be done."""
+
+
+class States(Protocol):
+    """What following a GitRepo needs."""
+
+    def state(self, namespace: str, name: str) -> GitRepoState | None:
+        """Read one GitRepo; None where there is none."""
+
+
+class Markers(Protocol):
+    """What remembering needs: ConfigMaps in our own Namespace."""
+
+    def marker(self, name: str) -> Mapping[str, str] | None:
+        """Read what is remembered under a name; None for nothing. Raises a ClusterError."""
+
+    def mark(self, name: str, data: Mapping[str, str]) -> None:
+        """Remember, in the place of what was before. Raises a ClusterError."""
 
 
 class Names(Protocol):

@@ -1,0 +1,36 @@
+"""Adopting: the labels that give a legacy Job back to a Fleet that ignores Jobs without them."""
+
+from typing import Any
+
+import msgspec
+
+from cleaner.fleet import wire
+from cleaner.fleet.wire import Body
+
+_DECODER = msgspec.json.Decoder(wire.Job)
+
+
+class Adoptable(msgspec.Struct, frozen=True):
+    """A Job as it was read to be adopted, and the merge patch that does it; no patch: it has the labels."""
+
+    uid: str
+    patch: dict[str, Any] | None
+
+
+def read_adoptable(body: Body, forced: int) -> Adoptable:
+    """
+    Tell how to adopt a Job, for a GitRepo whose Fleet has acted on Force Update number `forced`.
+
+    The labels say what Fleet would have written: the generation in the Job's own annotation, and a force-sync generation that
+    differs from any that is still to come. Raises as `msgspec.json.decode` does.
+    """
+    metadata = _DECODER.decode(body).metadata
+    if metadata.labels is not None and metadata.labels.gitrepo is not None:
+        return Adoptable(metadata.uid, None)
+    generation = (metadata.annotations or {}).get("generation", "0")
+    labels = {
+        "fleet.cattle.io/gitrepo-generation": generation if generation.isascii() and generation.isdigit() else "0",
+        "fleet.cattle.io/force-sync-generation": str(forced),
+    }
+    named = {"uid": metadata.uid, "resourceVersion": metadata.resourceVersion}
+    return Adoptable(metadata.uid, {"metadata": named | {"labels": labels}})

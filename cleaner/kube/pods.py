@@ -1,0 +1,31 @@
+"""The finished Pods of Fleet's Jobs, and their logs."""
+
+from collections.abc import Iterator
+
+from cleaner import fleet
+from cleaner.cluster import ClusterError
+from cleaner.fleet import Page
+from cleaner.kube.reads import Reads, list_path, segment
+from cleaner.model import Pod
+
+_FINISHED = "status.phase!=Pending,status.phase!=Running"
+
+
+class Pods:
+    """See `cluster.Pods`. The API itself leaves out what runs and what no Job has made."""
+
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
+
+    def pods(self, namespace: str, job_uid: str = "") -> Iterator[Page[Pod]]:
+        """List them; the label `controller-uid` is there in every Kubernetes that Fleet runs on."""
+        selectors = {"labelSelector": f"controller-uid={job_uid}" if job_uid else "controller-uid", "fieldSelector": _FINISHED}
+        return self._reads.pages(list_path("/api/v1", namespace, "pods"), fleet.pod_page, selectors)
+
+    def log_of(self, pod: Pod, lines: int, limit: int) -> str:
+        """Read the last lines that the container `fleet` wrote."""
+        path = f"/api/v1/namespaces/{segment(pod.namespace)}/pods/{segment(pod.name)}/log"
+        answer = self._reads.get(path, {"container": "fleet", "tailLines": str(lines)})
+        if answer.status != 200:
+            raise ClusterError(f"{path}: there is no such log")
+        return bytes(answer.body)[-limit:].decode(errors="replace")

@@ -1,0 +1,1 @@
+"""Run a failed GitRepo again, the way Fleet means it."""
