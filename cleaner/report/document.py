@@ -10,7 +10,7 @@ from cleaner.cluster import Refusal
 from cleaner.model import Fleet, Owner
 from cleaner.report import wording
 from cleaner.report.heading import Heading
-from cleaner.result import Result, exit_code
+from cleaner.result import Migrated, Result, exit_code
 from cleaner.retention import Stuck, Verdict
 
 _C1 = re.compile(rb"\xc2([\x80-\x9f])")
@@ -83,6 +83,19 @@ class Totals(msgspec.Struct, frozen=True):
     left_out_jobs: int
 
 
+class MigrationPart(msgspec.Struct, frozen=True):
+    """What `migrate` came to beside its deletions: GitRepos, and Jobs that run, as `namespace/name`; and whether it is done."""
+
+    done: bool
+    fleet: str
+    adopted: list[str]
+    forced: list[str]
+    waiting: list[str]
+    running: list[str]
+    problems: list[str]
+    done_before: dict[str, str]
+
+
 class Head(msgspec.Struct, frozen=True):
     """All of the document but its Jobs, which come last."""
 
@@ -103,6 +116,7 @@ class Head(msgspec.Struct, frozen=True):
     unreadable: list[UnreadableLine]
     stuck: list[StuckLine]
     notes: list[NoteLine]
+    migration: MigrationPart | None
 
 
 class Document(Head, frozen=True):
@@ -155,7 +169,13 @@ def head(heading: Heading, result: Result) -> Head:
         unreadable=[UnreadableLine(bad.kind, bad.namespace, bad.name, bad.problem) for bad in result.unreadable],
         stuck=[_stuck_line(found) for found in result.stuck],
         notes=[NoteLine(f"{o.namespace}/{o.name}", note) for o, plan in result.plans.items() for note in plan.notes],
+        migration=None if result.migrated is None else _migration_part(result, result.migrated),
     )
+
+
+def _migration_part(result: Result, migrated: Migrated) -> MigrationPart:
+    done = not result.dry_run and exit_code(result) == 0
+    return MigrationPart(done=done, **msgspec.structs.asdict(migrated))
 
 
 def _stuck_line(found: Stuck) -> StuckLine:
