@@ -49,6 +49,8 @@ class Stage:
     """The only one whose GitRepos, Jobs and Pods it knows; empty: all."""
     collects: bool = False
     """Plays the garbage collector, too: for a server that has none, unlike the sandbox."""
+    runs: bool = True
+    """Plays the Job controller and the kubelet, too: for a server beside which none runs."""
     call: Callable[[str], Caller] = Caller
     """Turns the server's URL into a connection to it."""
 
@@ -126,7 +128,8 @@ class FleetStandIn:
             # Owners are read after what they own, or something new would look as if its owner were gone.
             pods, jobs, gitrepos = (self._all(caller, plural) for plural in ("pods", "jobs", "gitrepos"))
             self.upstream.step(gitrepos, now)
-            self._runs.step(caller, jobs, pods, now)
+            if self._stage.runs:
+                self._runs.step(caller, jobs, pods, now)
             self._gitops.step(caller, gitrepos, jobs, pods, now)
             if self._stage.collects:
                 collect(caller, gitrepos, jobs, pods)
