@@ -92,6 +92,12 @@ class Group(World):
         """How often Fleet ran what."""
         return Counter(self.record)
 
+    def left_behind(self) -> set[str]:
+        """Names of the Jobs that are gone while a Pod of theirs is not."""
+        living = {job["metadata"]["uid"] for job in self.all_jobs()}
+        pods = [pod["metadata"]["labels"] for pod in self.caller.items(path_of("pods", NAMESPACE))]
+        return {labels["job-name"] for labels in pods if labels["controller-uid"] not in living}
+
     def told(self) -> dict[str, Any]:
         """What each GitRepo tells of its runs."""
         return {repo["metadata"]["name"]: _told(repo["status"]) for repo in self.gitrepos()}

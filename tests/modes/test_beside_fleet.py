@@ -90,6 +90,7 @@ def deletions_beside(family: Family, folder: Path) -> int:
 
         assert treated.ran() == control.ran()
         assert treated.told() == control.told()
+        assert treated.left_behind() <= control.left_behind()
     deleted = {line["uid"] for line in service.logged("deleted")}
     assert deleted.isdisjoint(living)
     return len(deleted)
