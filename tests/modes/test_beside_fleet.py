@@ -35,8 +35,9 @@ def feed(both: Twins, number: int) -> None:
     """
     Something for each GitRepo: first a commit for all, then commits, Force Updates, other repositories in turn.
 
-    A commit and a Force Update in one breath are for those that always fail: what Fleet runs then depends on whether there
-    is a Job, and the one of a success, if Fleet has overlooked it, the policy lets go.
+    A commit and a Force Update in one breath are for those that always fail. Where an overlooked success still has its Job,
+    later versions delete that and wait, and by then they know the new commit; where the policy has let it go, they run the old
+    commit at once, as they do after every success that they have noticed.
     """
     for place, temper in enumerate(CAST):
         what = (place + number) % 5 if number else 0
