@@ -440,10 +440,14 @@ def test_a_succeeded_job_goes_as_soon_as_it_has_ended(start: Start, family: Fami
     first = world.jobs("good")
     world.push("good")
     world.until(lambda: world.jobs("good"))
-    seen = []
-    while jobs := world.jobs("good"):
-        seen.append(ended_as(jobs[0]))
-        world.pass_time(0.5)
+    seen: list[str] = []
+
+    def gone() -> bool:
+        jobs = world.jobs("good")
+        seen.extend(map(ended_as, jobs))
+        return not jobs
+
+    world.until(gone)
     world.pass_time(15)
 
     assert first == world.jobs("good") == []
