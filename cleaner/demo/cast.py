@@ -32,8 +32,9 @@ class Temper:
     faults: tuple[str, ...] = _FAULTS
     """What a failing run says, one of these."""
 
-    def fault(self, rng: random.Random) -> str:
-        """Why the next run fails; empty when it succeeds."""
+    def fault(self, commit: str) -> str:
+        """Why a run of this commit fails; empty when it succeeds. A commit that is run again ends as it did before."""
+        rng = random.Random(commit)  # noqa: S311 - a play, not a secret
         return rng.choice(self.faults) if rng.random() < self.failing else ""
 
 

@@ -23,24 +23,20 @@ from cleaner.demo.waking import Wakes
 class Gitops:
     """The controller, from one start to the next.
 
-    Of the Jobs that succeed, one in `overlooked` is never noticed, and stays (0: none). Where its version waits
-    between deleting a Job and making it anew, it does so for `pause` seconds.
+    Of the Jobs that succeed, one in `overlooked` is never noticed, and stays (0: none); its name decides. Where its
+    version waits between deleting a Job and making it anew, it does so for `pause` seconds.
     """
 
-    def __init__(self, family: Family, upstream: Upstream, rng: random.Random, overlooked: int, pause: float) -> None:
+    def __init__(self, family: Family, upstream: Upstream, overlooked: int, pause: float) -> None:
         self._family = family
         self._upstream = upstream
-        self._rng = rng
         self._overlooked = overlooked
         self._pause = pause if family.waits else 0.0
-        self._noticed: dict[str, bool] = {}
         self.wakes = Wakes(family)
 
     def step(self, caller: Caller, gitrepos: list[Object], jobs: list[Object], pods: list[Object], now: float) -> None:
         """Reconcile every GitRepo that has a reason for it."""
         self.wakes.forget(set(map(uid_of, gitrepos)))
-        living = set(map(uid_of, jobs))
-        self._noticed = {uid: noticed for uid, noticed in self._noticed.items() if uid in living}
         by_key = {key_of(job): job for job in jobs}
         for gitrepo in gitrepos:
             if "deletionTimestamp" in gitrepo["metadata"]:
@@ -124,8 +120,8 @@ class Gitops:
         """Succeeded, and noticed: some ends are lost between two reconciles, and their Jobs stay."""
         if self._family.recreates or "Complete" not in gitrepo_form.ended_conditions(job):
             return False
-        lucky = not self._overlooked or self._rng.randrange(self._overlooked) > 0
-        return self._noticed.setdefault(uid_of(job), lucky)
+        rng = random.Random(f"{job['metadata']['name']} is noticed")  # noqa: S311 - a play, not a secret
+        return not self._overlooked or rng.randrange(self._overlooked) > 0
 
     def _tell(self, caller: Caller, look: Look, commit: str, job: Object | None, *, ran: bool = False) -> None:
         """Write what the Job tells. A Job that was made just now is not looked at yet: Fleet sees none."""

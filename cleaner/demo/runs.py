@@ -68,7 +68,8 @@ class Runs:
         owner = next((ref["name"] for ref in meta.get("ownerReferences", ()) if ref["kind"] == "GitRepo"), "")
         temper = temper_of(self._tempers, meta["namespace"], owner)
         seconds = self._rng.uniform(*self._seconds) * temper.slowness
-        return Run(now, now + seconds, temper.fault(self._rng) if owner else "")
+        commit = meta.get("annotations", {}).get("commit", "")
+        return Run(now, now + seconds, temper.fault(commit) if owner else "")
 
 
 def begin(caller: Caller, job: Object, start: float, failed: int = 0) -> None:

@@ -59,7 +59,8 @@ class FleetStandIn:
     """Fleet's controller, the Job controller, the kubelet and the people who push commits, over one API server.
 
     Every step reads the world afresh, so whatever a user does to any object has its consequence. `now` gives seconds
-    since the epoch; `rng` decides who pushes, what fails and how long it takes; `family` is the version of Fleet.
+    since the epoch; `rng` decides who pushes which commit, and how long a run takes; the commit, whether it fails.
+    `family` is the version of Fleet.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class FleetStandIn:
         self._turn = threading.Lock()
 
     def _controller(self) -> Gitops:
-        return Gitops(self._family, self.upstream, self._rng, self._pace.overlooked, self._pace.pause)
+        return Gitops(self._family, self.upstream, self._pace.overlooked, self._pace.pause)
 
     def set_up(self) -> None:
         """Make the namespaces, Fleet's Deployments and the GitRepos with their past; what exists is left alone.
@@ -168,7 +169,7 @@ class FleetStandIn:
         for number in range(self._pace.past):
             commit = self.upstream.push(gitrepo)
             start = moment + self._rng.uniform(0.0, 10.0)
-            run = Run(start, start + self._rng.uniform(2.0, 9.0), temper.fault(self._rng))
+            run = Run(start, start + self._rng.uniform(2.0, 9.0), temper.fault(commit))
             family = V0_10_2 if number < self._pace.past // 3 else self._family
             if family.previous is Previous.LEFT or number == self._pace.past - 1:
                 _write_run(caller, gitrepo, commit, family, run)

@@ -43,13 +43,21 @@ def of(*families: Family) -> pytest.MarkDecorator:
 class World:
     """The sandbox's objects and the stand-in over them; `at` is the moment, in seconds since the epoch."""
 
-    def __init__(self, url: str, caller: Caller, family: Family = V0_12_4, stage: Stage | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        caller: Caller,
+        family: Family = V0_12_4,
+        stage: Stage | None = None,
+        pace: Pace = QUIET,
+        at: float = 1_800_000_000.0,
+    ) -> None:
         self.url = url
         self.caller = caller
-        self.at = 1_800_000_000.0
+        self.at = at
         self.stage = stage or Stage()
         self.namespace = self.stage.namespace or NAMESPACE
-        self.fleet = FleetStandIn(url, lambda: self.at, random.Random(7), QUIET, family, self.stage)
+        self.fleet = FleetStandIn(url, lambda: self.at, random.Random(7), pace, family, self.stage)
         self.fleet.set_up()
 
     def pass_time(self, seconds: float) -> None:

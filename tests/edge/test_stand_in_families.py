@@ -209,10 +209,12 @@ def test_v0_10_4_deletes_its_succeeded_job_when_it_looks_next(start: Start) -> N
     world.fleet.lose_timers()
     world.pass_time(30)
     stray = world.job("good")
+    beside = told(world.gitrepo("good"))
     world.touch("good")
     world.pass_time(0.5)
 
     assert (gone, ended_as(stray)) == ([], "Complete")
+    assert beside == told(recorded("v0.10.4", "gitrepo-healthy-with-job")) == HEALTHY
     assert world.jobs("good") == []
 
 
@@ -225,14 +227,33 @@ def test_a_watch_of_its_jobs_makes_it_prompt(start: Start, family: Family) -> No
     world.until(lambda: not world.jobs("good"))
 
 
+def test_v0_10_4_sleeps_on_when_a_job_is_deleted(start: Start) -> None:
+    """Read: it does not watch its Jobs any more, so with polling dead a deletion starts nothing, whatever waits upstream."""
+    world = start(V0_10_4)
+    old = world.job("bad")
+    world.deploy("bad")
+    world.fleet.lose_timers()
+    commit = world.push("bad")
+    world.pass_time(5)
+    world.delete(old)
+    world.pass_time(30)
+
+    assert world.gitrepo("bad")["status"]["commit"] != commit
+    assert commit not in map(commit_of, world.jobs("bad"))
+
+
 @of(V0_10_4, V0_12_4)
 def test_failed_jobs_of_old_commits_stay(start: Start, family: Family) -> None:
     """Seen on v0.10.4: four failing commits leave three old Jobs beside the current one."""
     world = start(family)
+    first, seen = world.job("bad"), recorded("v0.10.4", "jobs-failed-old")
     for _ in range(3):
         world.deploy("bad")
+    [old] = (job for job in world.jobs("bad") if job["metadata"]["uid"] == first["metadata"]["uid"])
 
     assert [ended_as(job) for job in world.jobs("bad")] == ["Failed"] * 4
+    assert old["metadata"]["labels"].keys() == seen["metadata"]["labels"].keys()
+    assert ended_as(old) == ended_as(seen)
 
 
 @of(V0_10_4, V0_12_4)
@@ -328,11 +349,12 @@ def test_a_pending_force_update_runs_at_the_next_poll_after_the_labels(start: St
     job = unlabelled(world, "bad")
     world.force("bad", 1)
     world.pass_time(5)
-    waiting = world.gitrepo("bad")["status"]
+    waiting, seen = world.gitrepo("bad")["status"], recorded("v0.10.4", "gitrepo-unsettled-legacy-blocked")["status"]
     world.label(job, "0")
     world.pass_time(3)
 
-    assert "updateGeneration" not in waiting
+    assert "updateGeneration" not in waiting.keys() | seen.keys()
+    assert waiting["gitJobStatus"] == seen["gitJobStatus"] == "Failed"
     assert world.job("bad")["metadata"]["uid"] != job["metadata"]["uid"]
     assert world.gitrepo("bad")["status"]["updateGeneration"] == 1
 
@@ -409,6 +431,28 @@ def test_without_polling_a_missing_job_lets_a_newer_commit_in(start: Start, fami
 
 
 # --- from v0.14 on
+
+
+@of(V0_14_10, V0_16_1)
+def test_a_succeeded_job_goes_as_soon_as_it_has_ended(start: Start, family: Family) -> None:
+    """Seen on both: no list ever caught one; they are known from a watch (`jobs-succeeded-current`). No Job comes after it."""
+    world = start(family)
+    first = world.jobs("good")
+    world.push("good")
+    world.until(lambda: world.jobs("good"))
+    seen: list[str] = []
+
+    def gone() -> bool:
+        jobs = world.jobs("good")
+        seen.extend(map(ended_as, jobs))
+        return not jobs
+
+    world.until(gone)
+    world.pass_time(15)
+
+    assert first == world.jobs("good") == []
+    assert seen.count(ended_as(recorded(family.version, "jobs-succeeded-current"))) == 1
+    assert told(world.gitrepo("good")) == told(recorded(family.version, "gitrepo-healthy")) == HEALTHY
 
 
 def test_v0_14_orphans_the_pods_of_the_job_before(start: Start) -> None:
@@ -551,6 +595,38 @@ def test_a_force_update_from_before_the_labels_needs_another(start: Start, famil
     assert still == {job["metadata"]["uid"]}
     assert world.job("bad")["metadata"]["uid"] != job["metadata"]["uid"]
     assert world.gitrepo("bad")["status"]["updateGeneration"] == 2
+
+
+@of(V0_14_10, V0_16_1)
+def test_a_force_update_from_before_the_labels_runs_when_an_annotation_changes(start: Start, family: Family) -> None:
+    """Read: any look at the GitRepo does; seen on v0.14.10 that the labels alone lead to none."""
+    world = start(family)
+    job = unlabelled(world, "bad")
+    world.force("bad", 1)
+    world.pass_time(3)
+    world.label(job, "0")
+    world.pass_time(12)
+    still = world.uids("bad")
+    world.touch("bad")
+    world.pass_time(8)
+
+    assert still == {job["metadata"]["uid"]}
+    assert world.job("bad")["metadata"]["labels"][FORCE] == "1"
+    assert world.gitrepo("bad")["status"]["updateGeneration"] == 1
+
+
+@of(V0_14_10, V0_16_1)
+def test_going_back_to_a_failed_commit_runs_it_again(start: Start, family: Family) -> None:
+    """Read: its Job went when the next commit came, so there is none that would stand for the run."""
+    world = start(family)
+    old = world.job("bad")
+    world.deploy("bad")
+    world.push("bad", commit_of(old))
+    world.pass_time(12)
+
+    assert world.gitrepo("bad")["status"]["commit"] == commit_of(old)
+    assert world.job("bad")["metadata"]["name"] == old["metadata"]["name"]
+    assert world.job("bad")["metadata"]["uid"] != old["metadata"]["uid"]
 
 
 @of(V0_14_10, V0_16_1)

@@ -7,7 +7,7 @@ import pytest
 from cleaner.demo.caller import Caller, path_of
 from cleaner.demo.family import V0_10_2, V0_10_4, V0_12_4, V0_14_10, V0_16_1, Family
 from cleaner.demo.sandbox import Sandbox
-from tests.edge.stand_in_world import FORCE, PLAIN, World, ended_as, of, recorded, told
+from tests.edge.stand_in_world import FORCE, PLAIN, World, commit_of, ended_as, of, recorded, told
 
 LATER = (V0_10_4, V0_12_4, V0_14_10, V0_16_1)
 
@@ -82,6 +82,31 @@ def test_a_legacy_job_blocks_a_force_update_until_it_has_the_labels(world: World
     assert new["metadata"]["name"] == current["metadata"]["name"]
     assert new["metadata"]["labels"][FORCE] == "3"
     assert world.gitrepo("bad")["status"]["updateGeneration"] == 3
+
+
+@of(*LATER)
+def test_an_adopted_legacy_job_is_run_again_by_a_force_update(world: World, family: Family) -> None:
+    """
+    Seen on v0.14.10: labelled first, then deleted and run again; on v0.16.1 the same by a changed spec.
+
+    Seen on v0.16.1 (`jobs-failed-current-legacy-then-labelled`): the four labels that it had stay beside the two.
+    """
+    world.fleet.upgrade(family)
+    world.pass_time(3)
+    commit = world.gitrepo("bad")["status"]["commit"]
+    [current] = (job for job in world.jobs("bad") if commit_of(job) == commit)
+    world.label(current, "0")
+    world.pass_time(12)
+    [adopted] = (job for job in world.jobs("bad") if commit_of(job) == commit)
+    seen = recorded("v0.16.1", "jobs-failed-current-legacy-then-labelled")
+    world.force("bad", 1)
+    world.pass_time(8)
+    [again] = (job for job in world.jobs("bad") if commit_of(job) == commit)
+
+    assert adopted["metadata"]["uid"] == current["metadata"]["uid"] != again["metadata"]["uid"]
+    assert adopted["metadata"]["labels"].keys() == seen["metadata"]["labels"].keys()
+    assert again["metadata"]["labels"][FORCE] == "1"
+    assert world.gitrepo("bad")["status"]["updateGeneration"] == 1
 
 
 @of(V0_14_10, V0_16_1)
