@@ -17,7 +17,7 @@ from cleaner.demo.sandbox import Sandbox
 from cleaner.demo.stand_in import FleetStandIn, Pace, Stage
 from tests.edge.servers import SandboxServer, must
 from tests.edge.serving import eventually
-from tests.edge.stand_in_world import FAULT, commit_of, ended_as
+from tests.edge.stand_in_world import FAULT, commit_of, ended_as, told
 
 Json = dict[str, Any]
 NAMESPACE = "fleet-default"
@@ -86,6 +86,7 @@ class Upgrading:
             pushed = {self.fleet.upstream.push(self.gitrepo(name)) for name in self.names}
             eventually(functools.partial(self._all_made, pushed))
         eventually(lambda: all(map(ended_as, self.jobs())), seconds=240)
+        eventually(lambda: all(told(self.gitrepo(name))[2] for name in self.names if name.startswith("bad-")))
 
     def _all_made(self, commits: set[str]) -> bool:
         return commits <= set(map(commit_of, self.jobs()))
