@@ -6,7 +6,7 @@ import msgspec
 
 from cleaner.cluster import Deletion, Refusal
 from cleaner.durations import Seconds
-from cleaner.model import GitRepo, Job, Moment
+from cleaner.model import GitRepo, Job, Moment, Owner
 from cleaner.retention import Plan, Verdict
 
 
@@ -145,6 +145,29 @@ class AnnouncementsDropped(msgspec.Struct, frozen=True):
     detail: str
 
 
+class Guarded(msgspec.Struct, frozen=True):
+    """Our finalizer was put on a GitRepo (`held`), or taken off, and why."""
+
+    gitrepo: Owner
+    held: bool
+    why: str = ""
+
+
+class Parted(msgspec.Struct, frozen=True):
+    """A GitRepo that we hold leaves; its last error, empty where there is none."""
+
+    gitrepo: Owner
+    error: str = ""
+
+
+class GuardTrouble(msgspec.Struct, frozen=True):
+    """A step of the guard did not work, or only in part; nothing is held up by it for longer than the guard's bound."""
+
+    gitrepo: Owner
+    step: str
+    problem: str
+
+
 Happened = (
     Read
     | Unreadable
@@ -162,5 +185,8 @@ Happened = (
     | SweepBegan
     | Swept
     | AnnouncementsDropped
+    | Guarded
+    | Parted
+    | GuardTrouble
 )
 Observer = Callable[[Happened], None]

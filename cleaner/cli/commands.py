@@ -31,7 +31,7 @@ def dispatch(command: str, flags: Mapping[str, str]) -> int:
         return demo(flags)
     try:
         settings = load_settings({name: text for name, text in flags.items() if name != "gitrepo"}, os.environ)
-        return {"sweep": _sweep, "explain": _explain, "run": _run}[command](settings, flags)
+        return {"sweep": _sweep, "explain": _explain, "run": _run, "guard": _guard, "release": _release}[command](settings, flags)
     except (BadSettings, Misconfigured, NoSuchGitRepo) as error:
         return _said(str(error), 2)
     except Denied as error:
@@ -50,6 +50,18 @@ def _run(settings: Settings, _flags: Mapping[str, str]) -> int:
     from cleaner.cli.serve import run  # metrics, clockwork and web: nobody else needs them
 
     return run(settings)
+
+
+def _guard(settings: Settings, _flags: Mapping[str, str]) -> int:
+    from cleaner.cli.guarding import guard
+
+    return guard(settings)
+
+
+def _release(settings: Settings, _flags: Mapping[str, str]) -> int:
+    from cleaner.cli.guarding import release
+
+    return release(settings)
 
 
 def _sweep(settings: Settings, _flags: Mapping[str, str]) -> int:

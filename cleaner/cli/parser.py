@@ -11,17 +11,22 @@ COMMANDS = {
     "sweep": "one pass: delete the finished Jobs that nothing needs any more",
     "run": "the service: sweep at an interval, watch in between, serve metrics and a page",
     "explain": "why each Job of one GitRepo is kept, and until when",
+    "guard": "a service of its own: hold GitRepos that are deleted until their last error is told and their Pods are gone",
+    "release": "take the finalizer of guard off every GitRepo, once: before you uninstall",
     "demo": "watch it at work on an embedded sandbox, without a cluster",
 }
 _OF_DELETING = {"dry_run", "yes", "max_deletions", "delete_rate", "delete_workers"}
 _OF_SERVING = {"interval", "watch", "listen", "leader_election", "lease_duration", "events", "metrics_per_gitrepo"}
 _OF_RETRYING = {"wait", "all_failed", "retry_limit", "retry_pause", "nudge"}
 _OF_ONE = _OF_RETRYING | {"again", "wait_limit"}
+_OF_CONNECTING = {"kubeconfig", "context", "request_timeout", "log_level", "log_format", "namespaces", "yes"}
+_OF_GUARDING = {"exclude_namespaces", "selector", "instance", "own_namespace", "interval", "listen", "events", "guard"}
 _LEFT_OUT = {
-    "sweep": _OF_SERVING | _OF_ONE | {"evidence"},
-    "explain": _OF_DELETING | _OF_SERVING | _OF_ONE | {"evidence"},
-    "run": {"output"} | _OF_ONE,
+    "sweep": _OF_SERVING | _OF_ONE | {"evidence", "guard"},
+    "explain": _OF_DELETING | _OF_SERVING | _OF_ONE | {"evidence", "guard"},
+    "run": {"output", "guard"} | _OF_ONE,
 }
+_TAKEN = {"guard": _OF_CONNECTING | _OF_GUARDING, "release": _OF_CONNECTING | {"dry_run"}}
 
 
 class UsageError(Exception):
@@ -65,7 +70,7 @@ def _add_settings(parser: argparse.ArgumentParser, command: str) -> None:
         parser.add_argument("gitrepo", metavar="[NAMESPACE/]GITREPO", help="the GitRepo to explain")
     parser.add_argument("--config", metavar="PATH", help="YAML file with settings, named as the flags are but with _ for -")
     for field in fields_of():
-        if field.name not in _LEFT_OUT.get(command, ()):
+        if field.name in _TAKEN.get(command, {field.name}) - _LEFT_OUT.get(command, set()):
             _add(parser, field)
 
 

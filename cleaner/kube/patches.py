@@ -94,7 +94,7 @@ class Patches:
     def guard(self, gitrepo: Owner, *, held: bool) -> bool:
         """Put our finalizer on a GitRepo, or take it off; whether that was still to be done. A GitRepo that is gone is done."""
         wanted = functools.partial(_finalizer_patch, uid=gitrepo.uid, held=held)
-        return self._bring_about(_gitrepo_path(gitrepo.namespace, gitrepo.name), wanted, gone=not held)
+        return self._bring_about(_gitrepo_path(gitrepo.namespace, gitrepo.name), wanted, gone=True)
 
     def _bring_about(self, path: str, wanted: Callable[[Body], Patch | None], *, gone: bool = False) -> bool:
         """Patch until nothing is wanted any more; whether any patch was sent that may have worked."""

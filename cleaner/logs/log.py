@@ -15,10 +15,13 @@ from cleaner.happened import (
     Braked,
     CanaryTripped,
     Finished,
+    Guarded,
+    GuardTrouble,
     Happened,
     Late,
     Led,
     NamespaceRefused,
+    Parted,
     Requested,
     Spared,
     SweepBegan,
@@ -28,7 +31,7 @@ from cleaner.happened import (
 )
 from cleaner.logs.forms import logger_in
 from cleaner.logs.lasting import Lasting
-from cleaner.model import Job
+from cleaner.model import Job, Owner
 
 _DEBUG, _INFO, _WARNING, _ERROR = logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR
 _QUIET = frozenset({Fate.DELETED, Fate.WOULD_DELETE, Fate.GONE, Fate.CHANGED, Fate.TERMINATING})
@@ -64,6 +67,9 @@ class Log:
             SweepBegan: self._sweep_began,
             Swept: self._swept,
             AnnouncementsDropped: self._dropped,
+            Guarded: self._guarded,
+            Parted: self._parted,
+            GuardTrouble: self._guard_trouble,
         }
 
     def say(self, event: str, **fields: Any) -> None:
@@ -171,6 +177,16 @@ class Log:
     def _dropped(self, happened: AnnouncementsDropped) -> None:
         self._line(_WARNING, "announcements dropped", count=happened.count, detail=happened.detail)
 
+    def _guarded(self, happened: Guarded) -> None:
+        self._line(_INFO, "guarded" if happened.held else "released", **_gitrepo(happened.gitrepo), detail=happened.why)
+
+    def _parted(self, happened: Parted) -> None:
+        fields = {"last_error": happened.error} if happened.error else {}
+        self._line(_WARNING if happened.error else _INFO, "a GitRepo leaves", **_gitrepo(happened.gitrepo), **fields)
+
+    def _guard_trouble(self, happened: GuardTrouble) -> None:
+        self._line(_WARNING, "guard", **_gitrepo(happened.gitrepo), step=happened.step, error=happened.problem)
+
 
 def _level_of(swept: Swept) -> int:
     """A standby is well though it may not delete; and a watch makes many passes that find nothing to do."""
@@ -179,6 +195,10 @@ def _level_of(swept: Swept) -> int:
     if swept.outcome != "done":
         return _WARNING
     return _DEBUG if swept.trigger == "watch" and not swept.fates else _INFO
+
+
+def _gitrepo(owner: Owner) -> dict[str, Any]:
+    return {"namespace": owner.namespace, "gitrepo": owner.name, "uid": owner.uid}
 
 
 def _job(job: Job) -> dict[str, Any]:

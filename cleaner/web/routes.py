@@ -21,9 +21,16 @@ def routes(exposition: Exposition, vitals: Callable[[], Vitals], page: Callable[
 
     return {
         "/": status_page,
-        "/healthz": lambda _: _health(vitals().ailing),
         "/metrics": lambda request: _metrics(request, exposition),
-        "/readyz": lambda _: line(200, "ready") if vitals().ready else line(503, "not ready"),
+        **probes(lambda: vitals().ailing, lambda: vitals().ready),
+    }
+
+
+def probes(ailing: Callable[[], tuple[str, ...]], ready: Callable[[], bool]) -> Answers:
+    """Serve what probes ask, and nothing else."""
+    return {
+        "/healthz": lambda _: _health(ailing()),
+        "/readyz": lambda _: line(200, "ready") if ready() else line(503, "not ready"),
     }
 
 
