@@ -55,6 +55,16 @@ class NamespaceRefused(msgspec.Struct, frozen=True):
     denied: bool
 
 
+class OfPods(msgspec.Struct, frozen=True):
+    """
+    The same, of Pods that their Jobs left behind. In an envelope, so that whoever counts Jobs counts no Pod.
+
+    A refusal in it concerns the Pods of its Namespace alone.
+    """
+
+    happened: Attempted | Spared | NamespaceRefused | Unreadable
+
+
 class Braked(msgspec.Struct, frozen=True):
     """A brake stopped the deletions."""
 
@@ -175,6 +185,7 @@ Happened = (
     | Attempted
     | Spared
     | NamespaceRefused
+    | OfPods
     | Braked
     | CanaryTripped
     | Requested

@@ -11,6 +11,32 @@ from cleaner.model import Fleet, GitRepo, Job, Moment, Owner
 from cleaner.retention import Plan, Stuck, Verdict
 
 
+class PodResult(msgspec.Struct):
+    """
+    What a pass came to of the Pods that their Jobs left behind, apart from the Jobs: a Pod is none.
+
+    `refused` are Namespaces in which only the Pods were not to be read or deleted.
+    """
+
+    plans: dict[Owner, Plan] = msgspec.field(default_factory=dict)
+    deletions: dict[str, Deletion] = msgspec.field(default_factory=dict)
+    refused: list[NamespaceRefused] = msgspec.field(default_factory=list)
+    unreadable: list[Unreadable] = msgspec.field(default_factory=list)
+    brake: Refusal | None = None
+
+    def verdicts(self) -> Iterator[Verdict]:
+        """All verdicts, GitRepo by GitRepo."""
+        for plan in self.plans.values():
+            yield from plan.verdicts
+
+    def left(self) -> list[Verdict]:
+        """Tell what is still there, as far as anybody knows: kept, or not deleted for some other reason."""
+        return [v for v in self.verdicts() if v.job.uid not in self.deletions or self.deletions[v.job.uid].fate not in _GONE]
+
+
+_GONE = frozenset({Fate.DELETED, Fate.GONE})
+
+
 class Result(msgspec.Struct):
     """The outcome of one pass. Counts are of what happened, after the API had answered."""
 

@@ -10,7 +10,7 @@ from cleaner.kube.connection import Answer, Connection, is_not_found, message_of
 from cleaner.kube.failures import NotSent
 from cleaner.kube.reads import segment
 from cleaner.kube.throttle import Throttle
-from cleaner.model import Job
+from cleaner.model import Job, OrphanedPod
 
 ATTEMPTS = 5
 """Requests for one Job in one pass, before it counts as failed."""
@@ -64,7 +64,7 @@ class Deletions:
         patience = max(doomed.fresh_until - self._clock.monotonic(), 0.1)
         try:
             answer = self._connection.send(
-                "DELETE", job_path(doomed.job), body=self._options(doomed.job), connect=patience, limit=self._limit
+                "DELETE", path_of(doomed.job), body=self._options(doomed.job), connect=patience, limit=self._limit
             )
         except NotSent as error:
             return self._again(doomed, str(error))
@@ -145,6 +145,7 @@ class Deletions:
         return Deletion(doomed, Fate.TERMINATING, "it waits for its finalizers") if left.kind == "Job" else None
 
 
-def job_path(job: Job) -> str:
-    """Path of a Job; names come from the API and need no quoting but for hostile answers, which are quoted away."""
-    return f"/apis/batch/v1/namespaces/{segment(job.namespace)}/jobs/{segment(job.name)}"
+def path_of(job: Job) -> str:
+    """Path of a Job, or of a Pod; names come from the API and need no quoting but for hostile answers, which are quoted away."""
+    group, plural = ("/api/v1", "pods") if isinstance(job, OrphanedPod) else ("/apis/batch/v1", "jobs")
+    return f"{group}/namespaces/{segment(job.namespace)}/{plural}/{segment(job.name)}"
