@@ -6,18 +6,19 @@ from cleaner import __version__
 from cleaner.cli.asking import answered_yes, must_ask
 from cleaner.cli.serve import PATIENCE, listen
 from cleaner.cli.wiring import Stop, cluster_of, observed_by, own_namespace_of
-from cleaner.cluster import Brake, ClusterError
-from cleaner.happened import Observer
+from cleaner.cluster import Brake
 from cleaner.kube import Connection, KubeCluster
 from cleaner.logs import Log, route_standard_logging
-from cleaner.model import GitRepo
+from cleaner.model import Owner
 from cleaner.report.wording import printable
+from cleaner.result import PodResult
 from cleaner.scope import Scope, parse_selector
 from cleaner.service.farewell import Farewell
 from cleaner.service.guardian import Duty, Guardian, Watchfulness
 from cleaner.service.releasing import Releases, Releasing
 from cleaner.settings import Settings
 from cleaner.settings.load import BadSettings, parse_address
+from cleaner.sweep.pods import clear_orphaned_pods
 from cleaner.web import Server, probes
 
 _SHOWN = 20
@@ -62,7 +63,11 @@ def wired(settings: Settings, cluster: KubeCluster, stop: Stop, log: Log) -> Gua
     tell = observed_by([log], log.observer_failed)
     scope = Scope(settings.namespaces, settings.exclude_namespaces, parse_selector(settings.selector))
     clock = stop.clock()
-    farewell = Farewell(cluster, clearing(cluster, tell), tell, events=settings.events)
+
+    def clear(gitrepo: Owner, brake: Brake) -> PodResult:
+        return clear_orphaned_pods(cluster, gitrepo, clock, tell, brake)
+
+    farewell = Farewell(cluster, clear, tell, events=settings.events)
     duty = Duty(cluster, farewell, scope, clock, tell, stop, cluster.paused)
     how = Watchfulness(settings.guard, settings.interval, patience=5 * settings.request_timeout + 120.0)
     return Guardian(duty, how)

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from cleaner.cluster import Announcement, Brake, ClusterError, Events, Pods, States
+from cleaner.cluster import UNDONE, Announcement, Brake, ClusterError, Denied, Events, Fate, Pods, States
 from cleaner.guard import guarded
 from cleaner.happened import GuardTrouble, Observer, Parted
 from cleaner.masking import masked
 from cleaner.model import GitRepo, Outcome, Owner, Pod
+from cleaner.result import PodResult
 from cleaner.service.roster import owner_of
 
 REASON = "LastError"
@@ -24,7 +25,7 @@ class Source(Pods, States, Events, Protocol):
 class Farewell:
     """Two steps; each can be repeated, and none waits for a Job."""
 
-    def __init__(self, source: Source, clear: Callable[[GitRepo, Brake], None], tell: Observer, *, events: bool) -> None:
+    def __init__(self, source: Source, clear: Callable[[Owner, Brake], PodResult], tell: Observer, *, events: bool) -> None:
         self._source, self._clear, self._tell, self._events = source, clear, tell, events
 
     def speak(self, gitrepo: GitRepo) -> None:
@@ -64,8 +65,27 @@ class Farewell:
         return state.stalled or "" if state is not None and alive and state.status == _FAILED else ""
 
     def clear(self, gitrepo: GitRepo, brake: Brake) -> None:
-        """Delete its orphaned Pods: no garbage collector ever takes them. Raises a ClusterError."""
-        self._clear(gitrepo, brake)
+        """
+        Delete its orphaned Pods: no garbage collector ever takes them. What an annotation protects or a brake keeps stays.
+
+        Raises:
+            Denied: we may not list or delete them.
+            ClusterError: it did not work, or nobody knows whether it did.
+
+        """
+        owner = owner_of(gitrepo)
+        result = self._clear(owner, brake)
+        if result.refused:
+            refused = result.refused[0]
+            raise (Denied if refused.denied else ClusterError)(refused.problem)
+        undone = [deletion for deletion in result.deletions.values() if deletion.fate in UNDONE]
+        if undone:
+            denied = all(deletion.fate is Fate.DENIED for deletion in undone)
+            raise (Denied if denied else ClusterError)(f"{len(undone)} Pods could not be deleted: {undone[0].detail}")
+        left = result.left()
+        if left:
+            why = result.brake.text if result.brake is not None else left[0].detail or left[0].reason.value
+            self._tell(GuardTrouble(owner, "clear", f"{len(left)} orphaned Pods are left: {why}"))
 
 
 def last_words(gitrepo: GitRepo, pods: Iterator[Pod]) -> str:
