@@ -133,7 +133,7 @@ class Swept(msgspec.Struct, frozen=True):
     A pass has ended.
 
     `trigger`: start, interval, leader (these read everything) or watch. `outcome`: done, partial, braked, refused, unreachable or
-    stopped, as the exit code of a `sweep` would say.
+    stopped, as the exit code of a `sweep` would say. `fates` are of Jobs, `pods` of Pods that Jobs left behind.
     """
 
     id: str
@@ -146,6 +146,7 @@ class Swept(msgspec.Struct, frozen=True):
     fates: tuple[tuple[str, int], ...] = ()
     backlog: int = 0
     detail: str = ""
+    pods: tuple[tuple[str, int], ...] = ()
 
 
 class AnnouncementsDropped(msgspec.Struct, frozen=True):

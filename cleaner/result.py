@@ -29,6 +29,10 @@ class PodResult(msgspec.Struct):
         for plan in self.plans.values():
             yield from plan.verdicts
 
+    def fates(self) -> Counter[Fate]:
+        """How many deletions came to what."""
+        return Counter(deletion.fate for deletion in self.deletions.values())
+
     def left(self) -> list[Verdict]:
         """Tell what is still there, as far as anybody knows: kept, or not deleted for some other reason."""
         return [v for v in self.verdicts() if v.job.uid not in self.deletions or self.deletions[v.job.uid].fate not in _GONE]
@@ -56,6 +60,7 @@ class Result(msgspec.Struct):
     backlog: int = 0
     brake: Refusal | None = None
     tripped: list[Job] = msgspec.field(default_factory=list)
+    pods: PodResult = msgspec.field(default_factory=PodResult)
 
     def verdicts(self) -> Iterator[Verdict]:
         """All verdicts, GitRepo by GitRepo."""
@@ -76,8 +81,12 @@ class Result(msgspec.Struct):
 
     @property
     def failures(self) -> int:
-        """Count the deletions that did not work, or of which we do not know, beside those that a brake or a change prevented."""
-        return sum(deletion.fate in UNDONE for deletion in self.deletions.values())
+        """
+        Count the deletions, of Pods too, that did not work, or of which we do not know.
+
+        Those that a brake or a change prevented are none of them.
+        """
+        return sum(deletion.fate in UNDONE for deletion in (*self.deletions.values(), *self.pods.deletions.values()))
 
 
 def exit_code(result: Result) -> int:

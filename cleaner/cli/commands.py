@@ -72,12 +72,13 @@ def _sweep(settings: Settings, _flags: Mapping[str, str]) -> int:
     with ProgressBar(sys.stderr) as bar:
         sweep = Sweep(cluster, order_of(settings), clock, observed_by([log, bar], log.observer_failed), stop)
         sweep.look()
-        doomed = sweep.decide()
-        if doomed and not _may_delete(settings, connection, len(doomed), bar, stop):
+        jobs, pods = sweep.decide(), sweep.decide_on_pods()
+        what = f"{len(jobs)} Jobs" + (f" and {len(pods)} Pods" if pods else "")
+        if (jobs or pods) and not _may_delete(settings, connection, what, bar, stop):
             stop.pull("the question was not answered with yes")
-        if doomed:
+        if jobs or pods:
             canary = Canary()
-            sweep.act(doomed, canary)
+            sweep.act([*jobs, *pods], canary)
             sweep.look_for_returns(canary)
     result = sweep.result()
     _write(settings, _heading(settings, "sweep", connection), result)
@@ -85,13 +86,13 @@ def _sweep(settings: Settings, _flags: Mapping[str, str]) -> int:
     return exit_code(result)
 
 
-def _may_delete(settings: Settings, connection: Connection, count: int, bar: ProgressBar, stop: Stop) -> bool:
+def _may_delete(settings: Settings, connection: Connection, what: str, bar: ProgressBar, stop: Stop) -> bool:
     """Ask once, where somebody is there to answer."""
     if not must_ask(settings):
         return True
     bar.pause()
     where = connection.where
-    yes = answered_yes(f"Delete {count} Jobs in context {where.context} ({where.server})?", stop)
+    yes = answered_yes(f"Delete {what} in context {where.context} ({where.server})?", stop)
     bar.resume()
     return yes
 

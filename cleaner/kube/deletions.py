@@ -16,8 +16,19 @@ ATTEMPTS = 5
 """Requests for one Job in one pass, before it counts as failed."""
 
 
+class _LeftMetadata(msgspec.Struct, gc=False):
+    finalizers: list[str] | None = None
+    grace: int | None = msgspec.field(default=None, name="deletionGracePeriodSeconds")
+
+
 class _Left(msgspec.Struct, gc=False):
     kind: str = ""
+    metadata: _LeftMetadata = msgspec.field(default_factory=_LeftMetadata)
+
+    @property
+    def is_last_sight(self) -> bool:
+        """Whether nothing is left: the API answers a Pod's deletion with the Pod as it was, where others get a Status."""
+        return self.kind == "Status" or (self.kind == "Pod" and self.metadata.grace == 0 and not self.metadata.finalizers)
 
 
 _LEFT = msgspec.json.Decoder(_Left)
@@ -133,16 +144,17 @@ class Deletions:
         return Deletion(doomed, Fate.DENIED, message_of(answer))
 
     def _accepted(self, doomed: Doomed, answer: Answer) -> Deletion | None:
-        """Tell a Job that is gone (the answer is a Status) from one that waits for its finalizers (the answer is the Job)."""
+        """Tell a Job that is gone from one that waits for its finalizers (the answer is the Job then)."""
         try:
             left = _LEFT.decode(answer.body)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None  # a proxy's page: what the server did is not known, so ask again
         if self._dry_run:
             return Deletion(doomed, Fate.WOULD_DELETE)
-        if left.kind == "Status":
+        if left.is_last_sight:
             return Deletion(doomed, Fate.DELETED)
-        return Deletion(doomed, Fate.TERMINATING, "it waits for its finalizers") if left.kind == "Job" else None
+        waits = left.kind == doomed.job.KIND
+        return Deletion(doomed, Fate.TERMINATING, "it waits for its finalizers") if waits else None
 
 
 def path_of(job: Job) -> str:

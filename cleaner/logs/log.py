@@ -21,6 +21,7 @@ from cleaner.happened import (
     Late,
     Led,
     NamespaceRefused,
+    OfPods,
     Parted,
     Requested,
     Spared,
@@ -56,6 +57,7 @@ class Log:
             Attempted: self._attempted,
             Spared: self._spared,
             NamespaceRefused: self._refused,
+            OfPods: lambda of_pods: self(of_pods.happened),
             Unreadable: self._unreadable,
             Braked: self._braked,
             CanaryTripped: self._canary,
@@ -170,6 +172,7 @@ class Log:
             gitrepos=happened.gitrepos,
             jobs=happened.jobs,
             fates=dict(happened.fates),
+            **({"pods": dict(happened.pods)} if happened.pods else {}),
             backlog=happened.backlog,
             detail=happened.detail,
         )
@@ -202,4 +205,6 @@ def _gitrepo(owner: Owner) -> dict[str, Any]:
 
 
 def _job(job: Job) -> dict[str, Any]:
-    return {"namespace": job.namespace, "job": job.name, "uid": job.uid, "gitrepo": job.owner.name, "commit": job.commit[:64]}
+    """Name a Job; of a Pod that its Job left behind `pod` is the name."""
+    named = {"namespace": job.namespace, job.KIND.lower(): job.name, "uid": job.uid}
+    return named | {"gitrepo": job.owner.name, "commit": job.commit[:64]}

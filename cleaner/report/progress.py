@@ -3,7 +3,7 @@
 from types import TracebackType
 from typing import Self, TextIO
 
-from cleaner.happened import Attempted, Happened, Judged, Read, Spared
+from cleaner.happened import Attempted, Happened, Judged, OfPods, Read, Spared
 
 
 class ProgressBar:
@@ -47,5 +47,5 @@ class ProgressBar:
         elif isinstance(happened, Judged):
             self._doomed += len(happened.plan.doomed)
             self._bar.update(self._task, description="deleting", completed=0, total=self._doomed)
-        elif isinstance(happened, Attempted | Spared):
+        elif isinstance(happened, Attempted | Spared | OfPods):
             self._bar.advance(self._task)
