@@ -40,8 +40,11 @@ class Guarding(NamedTuple):
         """What did not work so far."""
         return [each.problem for each in list(self.happened) if isinstance(each, GuardTrouble) and step in ("", each.step)]
 
-    def let_go(self) -> list[str]:
-        """Why each GitRepo that was let go was."""
+    def let_go(self, count: int = 1) -> list[str]:
+        """Why each GitRepo that was let go was; the API shows it a moment before the guard tells it."""
+        return eventually(lambda: found if len(found := self._let_go()) >= count else [], lambda: self.happened)
+
+    def _let_go(self) -> list[str]:
         return [each.why for each in list(self.happened) if isinstance(each, Guarded) and not each.held]
 
 
@@ -86,7 +89,7 @@ def guarding(
 def put_gitrepo(server: Server, namespace: str, name: str = "shop", *finalizers: str, **given: Any) -> Any:
     """A GitRepo as Fleet leaves it, by default with Fleet's finalizer and not yet ours; as the API shows it."""
     metadata = {"finalizers": list(finalizers or (FLEETS,)), **given.pop("metadata", {})}
-    (made,) = seed.put(server, [seed.gitrepo(namespace, name, metadata=metadata, **given)])  # type: ignore[arg-type]
+    (made,) = seed.put(server, [seed.gitrepo(namespace, name, metadata=metadata, **given)])
     return made
 
 

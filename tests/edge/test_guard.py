@@ -167,7 +167,7 @@ def test_what_is_switched_off_lets_go_of_all_that_it_finds(server: Server, place
         free(server, place, "staying")
         free(server, place, "leaving")
 
-        assert set(guard.let_go()) == {"nothing is guarded any more"}
+        assert set(guard.let_go(2)) == {"nothing is guarded any more"}
     assert finalizers_of(server, place, "new") == [FLEETS]
 
 

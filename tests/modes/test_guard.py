@@ -87,11 +87,13 @@ def stock(control_plane: ControlPlane, namespace: str) -> set[str]:
 
 
 def test_a_guard_that_is_killed_at_every_step_in_turn_leaves_nothing_stuck_and_nothing_behind(
-    control_plane: ControlPlane, namespace: str, proxy: Proxy
+    control_plane: ControlPlane, namespace: str, proxy: Proxy, tmp_path: Path
 ) -> None:
+    config = tmp_path / "settings.yaml"
+    config.write_text("delete_workers: 1\n")  # one Pod after the other, so that it can die between two
     jobs = stock(control_plane, namespace)
     through = control_plane.kubeconfig(server=proxy.url)
-    flags = ("--namespaces", namespace)
+    flags = ("--namespaces", namespace, "--config", str(config))
     with GuardProcess(through, *flags):
         held(control_plane, namespace)
     delete(control_plane, namespace)  # while no guard runs
