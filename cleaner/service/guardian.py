@@ -84,7 +84,7 @@ class Guardian:
         self._threads += [
             threading.Thread(target=reader.run, name=f"guard-reader-{n}", daemon=True) for n, reader in enumerate(self.readers)
         ]
-        self._releases = Crew("guard-release", 2, self._do, duty.clock.monotonic)
+        self._releases = Crew("guard-release", 4, self._do, duty.clock.monotonic)
         self._others = Crew("guard-farewell", 4, self._do, duty.clock.monotonic)
         self._ways: dict[Step, Callable[[GitRepo], object]] = {
             Step.HOLD: lambda gitrepo: duty.cluster.guard(owner_of(gitrepo), held=True),
