@@ -7,8 +7,10 @@ from cleaner.cli.asking import answered_yes, must_ask
 from cleaner.cli.serve import PATIENCE, listen
 from cleaner.cli.wiring import Stop, cluster_of, observed_by, own_namespace_of
 from cleaner.cluster import Brake
+from cleaner.happened import Observer
 from cleaner.kube import Connection, KubeCluster
 from cleaner.logs import Log, route_standard_logging
+from cleaner.metrics import GuardMetrics
 from cleaner.model import Owner
 from cleaner.report.wording import printable
 from cleaner.result import PodResult
@@ -38,11 +40,22 @@ def guard(settings: Settings) -> int:
     stop = Stop()
     stop.listen()
     log = Log(sys.stderr, settings.log_level or "info", settings.log_format or ("console" if sys.stderr.isatty() else "json"))
-    connection, cluster = cluster_of(settings, "guard", stop.clock())
+    observers: list[Observer] = [log]
+    tell = observed_by(observers, log.observer_failed)
+    connection, cluster = cluster_of(settings, "guard", stop.clock(), tell)
     if settings.guard and not _may(f"Put a finalizer on the GitRepos {_where(connection)}?", settings, stop):
         return 0
-    guardian = wired(settings, cluster, stop, log)
-    server = Server(parse_address(settings.listen), probes(guardian.ailing, lambda: guardian.roster.ready), log.observer_failed)
+    guardian = wired(settings, cluster, stop, tell)
+    metrics = GuardMetrics(__version__, guardian.roster.counts, lambda: guardian.roster.ready)
+    observers.append(metrics)
+    answers = probes(metrics.exposition, guardian.ailing, lambda: guardian.roster.ready)
+    server = Server(parse_address(settings.listen), answers, log.observer_failed)
+    _serve(settings, connection, guardian, server, stop, log)
+    return 0
+
+
+def _serve(settings: Settings, connection: Connection, guardian: Guardian, server: Server, stop: Stop, log: Log) -> None:
+    """Start everything, wait for the stop, and end everything."""
     undo = route_standard_logging(log)
     try:
         listen(server, settings.listen)
@@ -55,12 +68,10 @@ def guard(settings: Settings) -> int:
         log.say("stopped", in_time=in_time)
     finally:
         undo()
-    return 0
 
 
-def wired(settings: Settings, cluster: KubeCluster, stop: Stop, log: Log) -> Guardian:
+def wired(settings: Settings, cluster: KubeCluster, stop: Stop, tell: Observer) -> Guardian:
     """Wire the guard."""
-    tell = observed_by([log], log.observer_failed)
     scope = Scope(settings.namespaces, settings.exclude_namespaces, parse_selector(settings.selector))
     clock = stop.clock()
 

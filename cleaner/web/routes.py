@@ -21,15 +21,15 @@ def routes(exposition: Exposition, vitals: Callable[[], Vitals], page: Callable[
 
     return {
         "/": status_page,
-        "/metrics": lambda request: _metrics(request, exposition),
-        **probes(lambda: vitals().ailing, lambda: vitals().ready),
+        **probes(exposition, lambda: vitals().ailing, lambda: vitals().ready),
     }
 
 
-def probes(ailing: Callable[[], tuple[str, ...]], ready: Callable[[], bool]) -> Answers:
-    """Serve what probes ask, and nothing else."""
+def probes(exposition: Exposition, ailing: Callable[[], tuple[str, ...]], ready: Callable[[], bool]) -> Answers:
+    """Serve the metrics and what probes ask, and no page."""
     return {
         "/healthz": lambda _: _health(ailing()),
+        "/metrics": lambda request: _metrics(request, exposition),
         "/readyz": lambda _: line(200, "ready") if ready() else line(503, "not ready"),
     }
 

@@ -23,6 +23,7 @@ from tests.edge.guarding import (
 )
 from tests.edge.roles import RBAC
 from tests.edge.servers import GITREPOS, JOBS, must, names_of
+from tests.edge.serving import eventually
 from tests.modes.running import run
 from tests.modes.serving import Running
 from tests.world import seed
@@ -133,8 +134,12 @@ def test_two_processes_at_once_do_no_harm_and_end_when_asked(control_plane: Cont
         one.ready()
         two.ready()
         assert one.get("/healthz").status == two.get("/healthz").status == 200
+        eventually(lambda: one.metric("guard_gitrepos", state="held") == 1 and two.metric("guard_gitrepos", state="held") == 1)
         delete(control_plane, namespace)
         free(control_plane, namespace)
+        eventually(lambda: one.metric("guard_last_errors_total") + two.metric("guard_last_errors_total") >= 1)
+        eventually(lambda: one.metric("guard_pods_deleted_total") + two.metric("guard_pods_deleted_total") >= 1)
+        eventually(lambda: one.metric("guard_releases_total") + two.metric("guard_releases_total") >= 1)
 
         assert one.terminate() == two.terminate() == 0
         released = one.logged("released") + two.logged("released")
