@@ -26,6 +26,7 @@ from tests.edge.servers import GITREPOS, JOBS, must, names_of
 from tests.edge.serving import eventually
 from tests.modes.running import run
 from tests.modes.serving import Running
+from tests.modes.terminal import on_a_terminal
 from tests.world import seed
 from tests.world.control_plane import ControlPlane
 from tests.world.proxy import Fault, Proxy, Request, ResetBefore, Rewrite
@@ -232,6 +233,25 @@ def test_release_says_by_its_exit_code_how_it_went(control_plane: ControlPlane, 
     assert finalizers_of(control_plane, other) == [FLEETS]
     assert finalizers_of(control_plane, namespace) == [FLEETS, GUARD]
     assert release(control_plane.kubeconfig(server="https://127.0.0.1:1"), "--namespaces", other)[0] == 4
+
+
+@pytest.mark.parametrize(("answer", "code", "left"), [("y\n", 0, [FLEETS]), ("n\n", 1, [FLEETS, GUARD])])
+def test_release_asks_on_a_terminal(control_plane: ControlPlane, namespace: str, answer: str, code: int, left: list[str]) -> None:
+    put_gitrepo(control_plane, namespace, "shop", FLEETS, GUARD)
+
+    ended, shown = on_a_terminal(control_plane.kubeconfig(), answer, "release", "--namespaces", namespace)
+
+    assert "Take our finalizer off 1 GitRepos in context world" in shown
+    assert (ended, finalizers_of(control_plane, namespace)) == (code, left)
+
+
+def test_a_guard_asks_on_a_terminal(control_plane: ControlPlane, namespace: str) -> None:
+    put_gitrepo(control_plane, namespace)
+
+    ended, shown = on_a_terminal(control_plane.kubeconfig(), "n\n", "guard", "--namespaces", namespace, "--listen", "127.0.0.1:0")
+
+    assert "Put a finalizer on the GitRepos in context world" in shown
+    assert (ended, finalizers_of(control_plane, namespace)) == (0, [FLEETS])
 
 
 @pytest.mark.parametrize("guarded", [True, False])
