@@ -172,6 +172,8 @@ class PodSweep:
     def _told(self, happened: Happened) -> None:
         """Tell what happened to Pods as such; what is no matter of Pods alone goes on as it is."""
         if isinstance(happened, NamespaceRefused):
+            if happened.what == "delete":
+                happened = msgspec.structs.replace(happened, what="delete Pods")
             self._refused.append(happened)
         if isinstance(happened, Unreadable):
             self._unreadable.append(happened)

@@ -64,6 +64,16 @@ def test_the_recorded_orphan_goes_and_is_no_job(server: Server, place: str) -> N
     assert [each.happened for each in done.happened if isinstance(each, OfPods)]
 
 
+def test_the_answer_to_a_pods_deletion_is_the_pod(server: Server, place: str) -> None:
+    """Where other kinds get a Status: whoever waits for that would take no deletion for one."""
+    pods.put(server, pods.pod(place))
+
+    answer = must(server.request("DELETE", f"{PODS.format(place)}/{POD}"))
+
+    assert (answer["kind"], answer["metadata"]["deletionGracePeriodSeconds"]) == ("Pod", 0)
+    assert living(server, place) == set()
+
+
 def test_many_go_each_by_itself_oldest_first(server: Server, place: str) -> None:
     gitrepo(server, place)
     gitrepo(server, place, "other")
@@ -335,7 +345,7 @@ def test_one_that_cannot_be_understood_is_told_and_stops_no_other(control_plane:
 POD_RULE = {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]}
 
 
-@pytest.mark.parametrize(("user", "may", "what"), [("user-3", "", "list Pods"), ("user-4", "list", "delete")])
+@pytest.mark.parametrize(("user", "may", "what"), [("user-3", "", "list Pods"), ("user-4", "list", "delete Pods")])
 def test_without_the_rights_pods_stay_and_jobs_go(
     control_plane: ControlPlane, namespace: str, monkeypatch: pytest.MonkeyPatch, user: str, may: str, what: str
 ) -> None:
