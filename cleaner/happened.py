@@ -62,7 +62,7 @@ class OfPods(msgspec.Struct, frozen=True):
     A refusal in it concerns the Pods of its Namespace alone.
     """
 
-    happened: Attempted | Spared | NamespaceRefused | Unreadable
+    happened: Judged | Attempted | Spared | NamespaceRefused | Unreadable
 
 
 class Braked(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ class ProgressBar:
 
     def __init__(self, out: TextIO) -> None:
         self._bar = None
-        self._doomed = 0
+        self._doomed = self._done = 0
         if out.isatty():
             from rich.console import Console
             from rich.progress import Progress
@@ -42,10 +42,12 @@ class ProgressBar:
         """Take note of what happened."""
         if self._bar is None:
             return
+        happened = happened.happened if isinstance(happened, OfPods) else happened
         if isinstance(happened, Read):
             self._bar.update(self._task, description=f"reading {happened.kind}s", completed=happened.total)
         elif isinstance(happened, Judged):
             self._doomed += len(happened.plan.doomed)
             self._bar.update(self._task, description="deleting", completed=0, total=self._doomed)
-        elif isinstance(happened, Attempted | Spared | OfPods):
-            self._bar.advance(self._task)
+        elif isinstance(happened, Attempted | Spared):
+            self._done += 1
+            self._bar.update(self._task, description="deleting", completed=self._done, total=self._doomed)

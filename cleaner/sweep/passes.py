@@ -95,9 +95,9 @@ class Sweep:
         """
         if not self._order.orphaned_pods:
             return []
-        unread = {refused.namespace for refused in self._looked.refused}
-        parts = [name for name in self._order.scope.namespaces or ("",) if name not in unread]
-        return self._pods.decide(parts, self._stop, gitrepo)
+        scope, unread = self._order.scope, {refused.namespace for refused in self._looked.refused}
+        parts = [name for name in scope.namespaces if scope.covers_namespace(name)] if scope.namespaces else [""]
+        return self._pods.decide([name for name in parts if name not in unread], self._stop, gitrepo)
 
     def act(self, doomed: list[Verdict], canary: Canary) -> None:
         """

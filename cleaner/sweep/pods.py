@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from cleaner.cluster import Brake, Clock, Cluster, ClusterError, Denied, Expired
-from cleaner.happened import Attempted, Happened, NamespaceRefused, Observer, OfPods, Read, Spared, Unreadable
+from cleaner.happened import Attempted, Happened, Judged, NamespaceRefused, Observer, OfPods, Read, Spared, Unreadable
 from cleaner.model import GitRepo, Job, Moment, Namespace, OrphanedPod, Owner, Pod, identity
 from cleaner.result import PodResult
 from cleaner.retention import Bounds, Plan, Policy, Rule, Verdict, plan_pods
@@ -114,7 +114,7 @@ class PodSweep:
         self._stop = stop
         for namespace in namespaces:
             self._judge.add(pod for pod in self._listed(namespace) if gitrepo in ("", pod.owner.name))
-        for read in self._cluster.reread(owner for owner in self._judge.groups if owner.name):
+        for read in self._cluster.reread([owner for owner in self._judge.groups if owner.name]):
             if read.error is not None:
                 self._judge.doubt(read.owner, f"its GitRepo or its Namespace cannot be read: {read.error}")
             elif read.namespace is None:
@@ -125,6 +125,8 @@ class PodSweep:
                 self._judge.adopt(read.owner, read.gitrepo, read.namespace)
         self._judge.judge_all(self._clock.now())
         self._look_for_jobs()
+        for owner, plan in self._judge.plans.items():
+            self._told(Judged(self._judge.groups[owner].gitrepo, plan))
         return self._judge.doomed()
 
     def _listed(self, namespace: str) -> list[OrphanedPod]:
@@ -172,10 +174,14 @@ class PodSweep:
     def _told(self, happened: Happened) -> None:
         """Tell what happened to Pods as such; what is no matter of Pods alone goes on as it is."""
         if isinstance(happened, NamespaceRefused):
+            if happened.what == "delete":
+                happened = msgspec.structs.replace(happened, what="delete Pods")
             self._refused.append(happened)
         if isinstance(happened, Unreadable):
             self._unreadable.append(happened)
-        self._tell(OfPods(happened) if isinstance(happened, Attempted | Spared | NamespaceRefused | Unreadable) else happened)
+        if isinstance(happened, Judged | Attempted | Spared | NamespaceRefused | Unreadable):
+            happened = OfPods(happened)
+        self._tell(happened)
 
     def result(self) -> PodResult:
         """Return what came of it so far."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cleaner.cluster import Refusal
-from cleaner.happened import Attempted, Happened, OfPods
+from cleaner.happened import Attempted, Happened, Judged, OfPods, Spared
 from cleaner.model import Owner
 from cleaner.result import Result, exit_code
 from cleaner.retention import Policy, Rule
@@ -18,7 +18,7 @@ from tests.edge.servers import GITREPOS, JOBS, Server, must, names_of, patch
 from tests.edge.serving import eventually, serving
 from tests.world import pods, seed
 from tests.world.control_plane import ControlPlane
-from tests.world.pods import OWNED, PODS, STILL_RUNNING
+from tests.world.pods import ORPHAN, OWNED, PODS, STILL_RUNNING
 from tests.world.proxy import Answer, Proxy, Request
 from tests.world.seed import Json, Made
 
@@ -61,7 +61,17 @@ def test_the_recorded_orphan_goes_and_is_no_job(server: Server, place: str) -> N
     assert (living(server, place), exit_code(done.result)) == (set(), 0)
     assert (done.fates(), list(done.result.verdicts())) == ({}, [])
     assert not [happened for happened in done.happened if isinstance(happened, Attempted)]
-    assert [each.happened for each in done.happened if isinstance(each, OfPods)]
+    assert [type(each.happened) for each in done.happened if isinstance(each, OfPods)] == [Judged, Attempted]
+
+
+def test_the_answer_to_a_pods_deletion_is_the_pod(server: Server, place: str) -> None:
+    """Where other kinds get a Status: whoever waits for that would take no deletion for one."""
+    pods.put(server, pods.pod(place))
+
+    answer = must(server.request("DELETE", f"{PODS.format(place)}/{POD}"))
+
+    assert (answer["kind"], answer["metadata"]["deletionGracePeriodSeconds"]) == ("Pod", 0)
+    assert living(server, place) == set()
 
 
 def test_many_go_each_by_itself_oldest_first(server: Server, place: str) -> None:
@@ -117,10 +127,12 @@ def test_the_pod_of_another_tool_is_none_of_ours(server: Server, place: str, cha
     assert (living(server, place), reasons(done.result)) == ({POD}, {})
 
 
-@pytest.mark.parametrize("recorded", [STILL_RUNNING, OWNED])
-def test_one_that_runs_or_has_an_owner_is_no_orphan(server: Server, place: str, recorded: str) -> None:
+@pytest.mark.parametrize(
+    ("recorded", "phase"), [(STILL_RUNNING, ""), (ORPHAN, "Unknown"), (ORPHAN, "Pending"), (OWNED, "Failed")]
+)
+def test_one_that_may_run_or_has_an_owner_is_no_orphan(server: Server, place: str, recorded: str, phase: str) -> None:
     gitrepo(server, place)
-    pods.put(server, pods.pod(place, recorded=recorded))
+    pods.put(server, pods.pod(place, recorded=recorded, outcome=phase))
 
     done = passed(server, place)
 
@@ -230,22 +242,24 @@ def test_one_that_changes_in_between_is_left_alone(server: Server, place: str) -
     assert (fates(done.result), living(server, place)) == ({POD: "changed"}, {POD})
 
 
-@pytest.mark.parametrize("where", ["GitRepo", "Namespace"])
-def test_a_protection_in_between_spares(server: Server, place: str, where: str) -> None:
-    gitrepo(server, place)
+@pytest.mark.parametrize(
+    ("path", "change"),
+    [
+        (GITREPOS + "/shop", PROTECT),
+        ("/api/v1/namespaces/{}", PROTECT),
+        (GITREPOS + "/shop", {"metadata": {"labels": {"env": "test"}}}),
+    ],
+    ids=["its GitRepo is protected", "its Namespace is protected", "its GitRepo is another installation's now"],
+)
+def test_a_change_in_between_spares(server: Server, place: str, path: str, change: Json) -> None:
+    gitrepo(server, place, metadata={"labels": {"env": "prod"}})
     pods.put(server, pods.pod(place))
-    path = f"{GITREPOS.format(place)}/shop" if where == "GitRepo" else f"/api/v1/namespaces/{place}"
-    stale = clock()
-    ahead = [0.0]
 
-    def protect() -> None:
-        patch(server, path, PROTECT)
-        ahead[0] = 10.0
-
-    timer = stale._replace(monotonic=lambda: stale.monotonic() + ahead[0])
-    done = passed(server, place, between=protect, timer=timer)
+    done = passed(server, place, selector="env=prod", between=lambda: patch(server, path.format(place), change))
 
     assert (fates(done.result), living(server, place)) == ({}, {POD})
+    spared = [each.happened for each in done.happened if isinstance(each, OfPods) and isinstance(each.happened, Spared)]
+    assert [each.verdict.job.name for each in spared] == [POD]
 
 
 def test_one_with_a_finalizer_counts_once_it_is_gone(server: Server, place: str) -> None:
@@ -335,7 +349,7 @@ def test_one_that_cannot_be_understood_is_told_and_stops_no_other(control_plane:
 POD_RULE = {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]}
 
 
-@pytest.mark.parametrize(("user", "may", "what"), [("user-3", "", "list Pods"), ("user-4", "list", "delete")])
+@pytest.mark.parametrize(("user", "may", "what"), [("user-3", "", "list Pods"), ("user-4", "list", "delete Pods")])
 def test_without_the_rights_pods_stay_and_jobs_go(
     control_plane: ControlPlane, namespace: str, monkeypatch: pytest.MonkeyPatch, user: str, may: str, what: str
 ) -> None:
@@ -382,7 +396,7 @@ def test_one_gitrepo_can_be_cleared_at_once(server: Server, place: str) -> None:
         "succeeded": "deleted",
     }
     assert [(verdict.job.name, verdict.reason.value) for verdict in result.left()] == [("protected", "protected")]
-    assert sum(isinstance(each, OfPods) for each in happened) == 2
+    assert sum(isinstance(each, OfPods) and isinstance(each.happened, Attempted) for each in happened) == 2
 
 
 def test_a_brake_holds_the_clearing_too(server: Server, place: str) -> None:
