@@ -10,8 +10,9 @@ from cleaner.model import GitRepo
 BOUND: Seconds = 30.0
 """Seconds from when a guard first sees a deletion to when it lets go, whatever has failed: we are never why a GitRepo stays."""
 
-_FIRST_BREATH: Seconds = 1.0
-_LONGEST_BREATH: Seconds = 60.0
+_BREATHS: tuple[Seconds, Seconds] = (1.0, 60.0)
+_BREATHS_OF_HOLDING: tuple[Seconds, Seconds] = (5.0, 600.0)
+"""The first and the longest. Who may not patch is refused for every GitRepo, and nobody waits for that one."""
 
 
 class Step(enum.Enum):
@@ -57,7 +58,8 @@ class Ward(msgspec.Struct):
     def failed(self, step: Step, now: Seconds) -> None:
         """Note that a step did not work: it is tried again, later each time."""
         self.failures[step] = self.failures.get(step, 0) + 1
-        self.again[step] = now + min(_LONGEST_BREATH, _FIRST_BREATH * 2.0 ** min(self.failures[step] - 1, 10))
+        first, longest = _BREATHS_OF_HOLDING if step is Step.HOLD else _BREATHS
+        self.again[step] = now + min(longest, first * 2.0 ** min(self.failures[step] - 1, 10))
 
     def done(self, step: Step) -> None:
         """Note what a step that was done makes true; a watch will say so, too."""
