@@ -56,7 +56,11 @@ def _search(cluster: Cluster, scope: Scope, name: str) -> Iterable[GitRepo]:
 
 
 def explain(cluster: Cluster, names: Names, order: Order, clock: Clock, gitrepo: GitRepo) -> Result:
-    """Judge the Jobs of one GitRepo, those left from others of its name too; nothing is deleted."""
+    """
+    Judge the Jobs of one GitRepo, those left from others of its name too; nothing is deleted.
+
+    So for the Pods that its Jobs left behind, where the order is to see to them.
+    """
     scope = Scope(namespaces=(gitrepo.namespace,))
     order = msgspec.structs.replace(order, scope=scope, dry_run=True)
     sweep = Sweep(cluster, order, clock, lambda _: None, _never)
@@ -64,6 +68,7 @@ def explain(cluster: Cluster, names: Names, order: Order, clock: Clock, gitrepo:
     if not looked.parts:
         raise Denied(looked.refused[0].problem) if looked.refused[0].denied else ClusterError(looked.refused[0].problem)
     sweep.decide()
+    sweep.decide_on_pods(gitrepo.name)
     result = sweep.result()
     mine = {owner: plan for owner, plan in result.plans.items() if owner.name == gitrepo.name}
     result.stuck = _stuck(names, result, gitrepo, clock)

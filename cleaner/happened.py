@@ -6,7 +6,7 @@ import msgspec
 
 from cleaner.cluster import Deletion, Refusal
 from cleaner.durations import Seconds
-from cleaner.model import GitRepo, Job, Moment
+from cleaner.model import GitRepo, Job, Moment, Owner
 from cleaner.retention import Plan, Verdict
 
 
@@ -53,6 +53,16 @@ class NamespaceRefused(msgspec.Struct, frozen=True):
     what: str
     problem: str
     denied: bool
+
+
+class OfPods(msgspec.Struct, frozen=True):
+    """
+    The same, of Pods that their Jobs left behind. In an envelope, so that whoever counts Jobs counts no Pod.
+
+    A refusal in it concerns the Pods of its Namespace alone.
+    """
+
+    happened: Judged | Attempted | Spared | NamespaceRefused | Unreadable
 
 
 class Braked(msgspec.Struct, frozen=True):
@@ -148,7 +158,7 @@ class Swept(msgspec.Struct, frozen=True):
     A pass has ended.
 
     `trigger`: start, interval, leader (these read everything) or watch. `outcome`: done, partial, braked, refused, unreachable or
-    stopped, as the exit code of a `sweep` would say.
+    stopped, as the exit code of a `sweep` would say. `fates` are of Jobs, `pods` of Pods that Jobs left behind.
     """
 
     id: str
@@ -161,6 +171,7 @@ class Swept(msgspec.Struct, frozen=True):
     fates: tuple[tuple[str, int], ...] = ()
     backlog: int = 0
     detail: str = ""
+    pods: tuple[tuple[str, int], ...] = ()
 
 
 class AnnouncementsDropped(msgspec.Struct, frozen=True):
@@ -170,6 +181,29 @@ class AnnouncementsDropped(msgspec.Struct, frozen=True):
     detail: str
 
 
+class Guarded(msgspec.Struct, frozen=True):
+    """Our finalizer was put on a GitRepo (`held`), or taken off, and why."""
+
+    gitrepo: Owner
+    held: bool
+    why: str = ""
+
+
+class Parted(msgspec.Struct, frozen=True):
+    """A GitRepo that we hold leaves; its last error, empty where there is none."""
+
+    gitrepo: Owner
+    error: str = ""
+
+
+class GuardTrouble(msgspec.Struct, frozen=True):
+    """A step of the guard did not work, or only in part; nothing is held up by it for longer than the guard's bound."""
+
+    gitrepo: Owner
+    step: str
+    problem: str
+
+
 Happened = (
     Read
     | Unreadable
@@ -177,6 +211,7 @@ Happened = (
     | Attempted
     | Spared
     | NamespaceRefused
+    | OfPods
     | Braked
     | CanaryTripped
     | Waited
@@ -190,5 +225,8 @@ Happened = (
     | SweepBegan
     | Swept
     | AnnouncementsDropped
+    | Guarded
+    | Parted
+    | GuardTrouble
 )
 Observer = Callable[[Happened], None]

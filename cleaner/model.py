@@ -62,6 +62,7 @@ class Job(msgspec.Struct, frozen=True, gc=False):
     marks: int = 0
     problem: str = ""
 
+    KIND = "Job"
     DELETING = 1
     FINALIZERS = 2
 
@@ -104,6 +105,20 @@ class Job(msgspec.Struct, frozen=True, gc=False):
     def has_finalizers(self) -> bool:
         """Whether anything at all waits in `metadata.finalizers`."""
         return bool(self.marks & Job.FINALIZERS)
+
+
+class OrphanedPod(Job, frozen=True, gc=False):
+    """
+    A finished Pod that its Job left behind: it stands for that run where it is judged, deleted and told.
+
+    Its owner is the GitRepo that its command line names; no uid is told there, so whatever GitRepo has the name speaks for it.
+    `job` and `job_uid` are of the Job that left it.
+    """
+
+    KIND = "Pod"
+
+    job: str = ""
+    job_uid: str = ""
 
 
 def identity(name: str, uid: str, version: str, commit: str) -> str:

@@ -34,6 +34,36 @@ class Migrated(msgspec.Struct):
         return not (self.waiting or self.running or self.problems)
 
 
+class PodResult(msgspec.Struct):
+    """
+    What a pass came to of the Pods that their Jobs left behind, apart from the Jobs: a Pod is none.
+
+    `refused` are Namespaces in which only the Pods were not to be read or deleted.
+    """
+
+    plans: dict[Owner, Plan] = msgspec.field(default_factory=dict)
+    deletions: dict[str, Deletion] = msgspec.field(default_factory=dict)
+    refused: list[NamespaceRefused] = msgspec.field(default_factory=list)
+    unreadable: list[Unreadable] = msgspec.field(default_factory=list)
+    brake: Refusal | None = None
+
+    def verdicts(self) -> Iterator[Verdict]:
+        """All verdicts, GitRepo by GitRepo."""
+        for plan in self.plans.values():
+            yield from plan.verdicts
+
+    def fates(self) -> Counter[Fate]:
+        """How many deletions came to what."""
+        return Counter(deletion.fate for deletion in self.deletions.values())
+
+    def left(self) -> list[Verdict]:
+        """Tell what is still there, as far as anybody knows: kept, or not deleted for some other reason."""
+        return [v for v in self.verdicts() if v.job.uid not in self.deletions or self.deletions[v.job.uid].fate not in _GONE]
+
+
+_GONE = frozenset({Fate.DELETED, Fate.GONE})
+
+
 class Result(msgspec.Struct):
     """The outcome of one pass. Counts are of what happened, after the API had answered."""
 
@@ -54,6 +84,7 @@ class Result(msgspec.Struct):
     brake: Refusal | None = None
     tripped: list[Job] = msgspec.field(default_factory=list)
     migrated: Migrated | None = None
+    pods: PodResult = msgspec.field(default_factory=PodResult)
 
     def verdicts(self) -> Iterator[Verdict]:
         """All verdicts, GitRepo by GitRepo."""
@@ -74,8 +105,12 @@ class Result(msgspec.Struct):
 
     @property
     def failures(self) -> int:
-        """Count the deletions that did not work, or of which we do not know, beside those that a brake or a change prevented."""
-        return sum(deletion.fate in UNDONE for deletion in self.deletions.values())
+        """
+        Count the deletions, of Pods too, that did not work, or of which we do not know.
+
+        Those that a brake or a change prevented are none of them.
+        """
+        return sum(deletion.fate in UNDONE for deletion in (*self.deletions.values(), *self.pods.deletions.values()))
 
 
 def exit_code(result: Result) -> int:

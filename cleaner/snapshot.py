@@ -38,7 +38,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     """
     All of it, as of `at`. `swept` is when everything was last read and judged, `succeeded` when that last went well.
 
-    `brake` is what held the last pass back, if anything did.
+    `brake` is what held the last pass back, if anything did. `pods` counts the Pods that Jobs left behind and that were still
+    there after that; its owners have no uid.
     """
 
     at: Moment
@@ -54,6 +55,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     swept: Moment | None = None
     succeeded: Moment | None = None
     brake: Refusal | None = None
+    pods: Mapping[tuple[Owner, Outcome | None, Reason], int] = {}
 
     @property
     def backlog(self) -> int:

@@ -31,7 +31,7 @@ def dispatch(command: str, flags: Mapping[str, str]) -> int:
         return demo(flags)
     try:
         settings = load_settings({name: text for name, text in flags.items() if name != "gitrepo"}, os.environ)
-        return {"sweep": _sweep, "explain": _explain, "run": _run, "migrate": _migrate}[command](settings, flags)
+        return _COMMANDS[command](settings, flags)
     except (BadSettings, Misconfigured, NoSuchGitRepo) as error:
         return _said(str(error), 2)
     except Denied as error:
@@ -61,6 +61,18 @@ def _migrate(settings: Settings, _flags: Mapping[str, str]) -> int:
     return exit_code(result)
 
 
+def _guard(settings: Settings, _flags: Mapping[str, str]) -> int:
+    from cleaner.cli.guarding import guard
+
+    return guard(settings)
+
+
+def _release(settings: Settings, _flags: Mapping[str, str]) -> int:
+    from cleaner.cli.guarding import release
+
+    return release(settings)
+
+
 def _sweep(settings: Settings, _flags: Mapping[str, str]) -> int:
     stop = Stop()
     stop.listen()
@@ -69,12 +81,13 @@ def _sweep(settings: Settings, _flags: Mapping[str, str]) -> int:
     with ProgressBar(sys.stderr) as bar:
         sweep = Sweep(cluster, order_of(settings), clock, observed_by([log, bar], log.observer_failed), stop)
         sweep.look()
-        doomed = sweep.decide()
-        if doomed and not _may_delete(settings, connection, len(doomed), bar, stop):
+        jobs, pods = sweep.decide(), sweep.decide_on_pods()
+        what = f"{len(jobs)} Jobs" + (f" and {len(pods)} Pods" if pods else "")
+        if (jobs or pods) and not _may_delete(settings, connection, what, bar, stop):
             stop.pull("the question was not answered with yes")
-        if doomed:
+        if jobs or pods:
             canary = Canary()
-            sweep.act(doomed, canary)
+            sweep.act([*jobs, *pods], canary)
             sweep.look_for_returns(canary)
     result = sweep.result()
     _write(settings, _heading(settings, "sweep", connection), result)
@@ -82,13 +95,13 @@ def _sweep(settings: Settings, _flags: Mapping[str, str]) -> int:
     return exit_code(result)
 
 
-def _may_delete(settings: Settings, connection: Connection, count: int, bar: ProgressBar, stop: Stop) -> bool:
+def _may_delete(settings: Settings, connection: Connection, what: str, bar: ProgressBar, stop: Stop) -> bool:
     """Ask once, where somebody is there to answer."""
     if not must_ask(settings):
         return True
     bar.pause()
     where = connection.where
-    yes = answered_yes(f"Delete {count} Jobs in context {where.context} ({where.server})?", stop)
+    yes = answered_yes(f"Delete {what} in context {where.context} ({where.server})?", stop)
     bar.resume()
     return yes
 
@@ -130,3 +143,13 @@ def _explain(settings: Settings, flags: Mapping[str, str]) -> int:
         _written(lambda: write_explanation(sys.stdout, heading, result, gitrepo, clock.now()))
     connection.close()
     return 0
+
+
+_COMMANDS: Mapping[str, Command] = {
+    "sweep": _sweep,
+    "run": _run,
+    "migrate": _migrate,
+    "explain": _explain,
+    "guard": _guard,
+    "release": _release,
+}

@@ -12,22 +12,25 @@ COMMANDS = {
     "run": "the service: sweep at an interval, watch in between, serve metrics and a page",
     "migrate": "once, after an upgrade of Fleet: clear what Fleet <= 0.10.3 has left, and unblock what it blocks",
     "explain": "why each Job of one GitRepo is kept, and until when",
+    "guard": "a service of its own: hold GitRepos that are deleted until their last error is told and their Pods are gone",
+    "release": "take the finalizer of guard off every GitRepo, once: before you uninstall",
     "demo": "watch it at work on an embedded sandbox, without a cluster",
 }
 _OF_DELETING = {"dry_run", "yes", "max_deletions", "delete_rate", "delete_workers"}
 _OF_SERVING = {"interval", "watch", "listen", "leader_election", "lease_duration", "events", "metrics_per_gitrepo"}
 _OF_RETRYING = {"wait", "all_failed", "retry_limit", "retry_pause", "nudge"}
 _OF_ELECTING = {"leader_election", "lease_duration"}
-_NOT_MIGRATING = {"evidence", "orphaned_pods", "current", "wake"}
+_NOT_MIGRATING = {"evidence", "guard", "orphaned_pods", "current", "wake"}
 _OF_ONE = _OF_RETRYING | {"again", "wait_limit"}
+_OF_CONNECTING = {"kubeconfig", "context", "request_timeout", "log_level", "log_format", "namespaces", "yes"}
+_OF_GUARDING = {"exclude_namespaces", "selector", "instance", "own_namespace", "interval", "listen", "events", "guard"}
 _LEFT_OUT = {
-    "sweep": _OF_SERVING | _OF_ONE | {"evidence"},
-    "explain": _OF_DELETING | _OF_SERVING | _OF_ONE | {"evidence"},
-    "run": {"output"} | _OF_ONE,
-    "migrate": (_OF_SERVING - {"leader_election", "lease_duration"})
-    | _OF_RETRYING
-    | {"evidence", "orphaned_pods", "current", "wake"},
+    "sweep": _OF_SERVING | _OF_ONE | {"evidence", "guard"},
+    "explain": _OF_DELETING | _OF_SERVING | _OF_ONE | {"evidence", "guard"},
+    "run": {"output", "guard"} | _OF_ONE,
+    "migrate": (_OF_SERVING - _OF_ELECTING) | _OF_RETRYING | _NOT_MIGRATING,
 }
+_TAKEN = {"guard": _OF_CONNECTING | _OF_GUARDING, "release": _OF_CONNECTING | {"dry_run"}}
 
 
 class UsageError(Exception):
@@ -71,7 +74,7 @@ def _add_settings(parser: argparse.ArgumentParser, command: str) -> None:
         parser.add_argument("gitrepo", metavar="[NAMESPACE/]GITREPO", help="the GitRepo to explain")
     parser.add_argument("--config", metavar="PATH", help="YAML file with settings, named as the flags are but with _ for -")
     for field in fields_of():
-        if field.name not in _LEFT_OUT.get(command, ()):
+        if field.name in _TAKEN.get(command, {field.name}) - _LEFT_OUT.get(command, set()):
             _add(parser, field)
 
 

@@ -90,6 +90,7 @@ def order_of(settings: Settings) -> Order:
         dry_run=settings.dry_run,
         max_deletions=settings.max_deletions,
         lookahead=max(settings.delete_workers, min(ahead, 256)),
+        orphaned_pods=settings.orphaned_pods,
     )
 
 

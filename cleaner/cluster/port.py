@@ -158,5 +158,5 @@ class Names(Protocol):
         """Whether a Job of this name exists, whoever owns it."""
 
 
-class Cluster(Stock, Deletions, Gauges, Protocol):
+class Cluster(Stock, Deletions, Gauges, Pods, Protocol):
     """All of it, for the room that wires."""

@@ -30,6 +30,11 @@ def delete(store: Store, kind: Kind, key: Key, options: Object, now: float) -> O
     return None
 
 
+def last_sight(kind: Kind, obj: Object, now: float) -> Object:
+    """What is answered to the deletion of a Pod that is gone at once (`ReturnDeletedObject`); other kinds get a Status."""
+    return _marked(kind, obj, "Background", now)
+
+
 def collect(store: Store, now: float) -> None:
     """Do what kube-controller-manager would do next, until nothing is left to do."""
     while store.unseen:

@@ -6,7 +6,7 @@ from typing import Any
 from cleaner.demo import deleting, status
 from cleaner.demo.forms import newborn, typed
 from cleaner.demo.job_rules import check_status
-from cleaner.demo.kinds import JOB, NAMESPACE, REVIEW, Kind, Object
+from cleaner.demo.kinds import JOB, NAMESPACE, POD, REVIEW, Kind, Object
 from cleaner.demo.patching import patched
 from cleaner.demo.store import Key, Store, key_of
 
@@ -66,10 +66,12 @@ class Writer:
         """
         options = _delete_options(body, query)
         with self._store.lock:
-            meta = self._store.get(kind, key)["metadata"]
+            obj = self._store.get(kind, key)
             left = deleting.delete(self._store, kind, key, options, self._now())
             self._tidy()
-        return left or status.success(kind, meta["name"], meta["uid"])
+        if left is None and kind == POD:
+            return deleting.last_sight(kind, obj, self._now())
+        return left or status.success(kind, obj["metadata"]["name"], obj["metadata"]["uid"])
 
     def _replace(self, kind: Kind, part: str, before: Object, sent: Object, *, dry: bool) -> Object:
         _check_same(kind, before, sent["metadata"])

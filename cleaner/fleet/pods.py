@@ -1,5 +1,6 @@
 """The Pods of Fleet's Jobs: which are Fleet's, how they ended, and what they said last."""
 
+import re
 from collections.abc import Iterable
 
 import msgspec
@@ -13,6 +14,7 @@ from cleaner.fleet.wire import Body
 _CLONER, _APPLIER = "gitcloner-initializer", "fleet"
 _OUTCOMES = {"Succeeded": model.Outcome.SUCCEEDED, "Failed": model.Outcome.FAILED}
 _REPO_LABEL = "--label=fleet.cattle.io/repo-name="
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 _LISTED = msgspec.json.Decoder(wire.Listed[msgspec.Raw])
 _POD = msgspec.json.Decoder(wire.Pod)
@@ -74,8 +76,9 @@ def _named(containers: Iterable[wire.PodContainer] | None, name: str) -> wire.Po
 
 
 def _gitrepo(applier: wire.PodContainer) -> str:
-    """Name of the GitRepo, as `fleet apply` is given it."""
-    return next((arg.removeprefix(_REPO_LABEL) for arg in applier.args or () if arg.startswith(_REPO_LABEL)), "")
+    """Name of the GitRepo, as `fleet apply` is given it; nothing that Kubernetes could not have as a name."""
+    names = (arg.removeprefix(_REPO_LABEL) for arg in applier.args or () if arg.startswith(_REPO_LABEL))
+    return next((name for name in names if _NAME.fullmatch(name)), "")
 
 
 def _ended(status: wire.PodStatus) -> list[wire.Terminated]:

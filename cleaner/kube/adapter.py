@@ -22,10 +22,10 @@ from cleaner.cluster import (
     Stream,
 )
 from cleaner.durations import Seconds
-from cleaner.fleet import Page, Shared
+from cleaner.fleet import Body, Page, Shared
 from cleaner.kube.announcing import Announcing
 from cleaner.kube.connection import Connection
-from cleaner.kube.deletions import Deletions, job_path
+from cleaner.kube.deletions import Deletions, path_of
 from cleaner.kube.leases import Leases
 from cleaner.kube.markers import Markers
 from cleaner.kube.parallel import in_parallel
@@ -35,7 +35,7 @@ from cleaner.kube.pods import Pods
 from cleaner.kube.reads import Reads, list_path, segment
 from cleaner.kube.throttle import Throttle
 from cleaner.kube.watch import Watch
-from cleaner.model import Fleet, GitRepo, GitRepoState, Job, Namespace, Owner, Pod
+from cleaner.model import Fleet, GitRepo, GitRepoState, Job, Namespace, OrphanedPod, Owner, Pod
 
 _Found = tuple[Namespace | ClusterError | None, Seconds]
 
@@ -152,7 +152,7 @@ class KubeCluster:
 
     def _find(self, job: Job) -> Sighting:
         try:
-            seen = self._reads.decoded(job_path(job), lambda body: (fleet.read_identity(body), fleet.read_job(body)))
+            seen = self._reads.decoded(path_of(job), functools.partial(_sighted, job))
         except ClusterError as error:
             return Sighting(job, error=error)
         return Sighting(job) if seen is None else Sighting(job, *seen[0], seen[1])
@@ -246,6 +246,10 @@ def _unread(owner: Owner, error: Exception) -> Reread:
 def _failed(doomed: Doomed, error: Exception) -> Deletion:
     # The request may have been on its way when whatever went wrong went wrong.
     return Deletion(msgspec.structs.replace(doomed, lost=True), Fate.UNCONFIRMED, str(_unexpected(error)))
+
+
+def _sighted(job: Job, body: Body) -> tuple[tuple[str, bool], Job | None]:
+    return fleet.read_identity(body), None if isinstance(job, OrphanedPod) else fleet.read_job(body)
 
 
 def _not_found(job: Job, error: Exception) -> Sighting:

@@ -10,14 +10,25 @@ from cleaner.kube.connection import Answer, Connection, is_not_found, message_of
 from cleaner.kube.failures import NotSent
 from cleaner.kube.reads import segment
 from cleaner.kube.throttle import Throttle
-from cleaner.model import Job
+from cleaner.model import Job, OrphanedPod
 
 ATTEMPTS = 5
 """Requests for one Job in one pass, before it counts as failed."""
 
 
+class _LeftMetadata(msgspec.Struct, gc=False):
+    finalizers: list[str] | None = None
+    grace: int | None = msgspec.field(default=None, name="deletionGracePeriodSeconds")
+
+
 class _Left(msgspec.Struct, gc=False):
     kind: str = ""
+    metadata: _LeftMetadata = msgspec.field(default_factory=_LeftMetadata)
+
+    @property
+    def is_last_sight(self) -> bool:
+        """Whether nothing is left: the API answers a Pod's deletion with the Pod as it was, where others get a Status."""
+        return self.kind == "Status" or (self.kind == "Pod" and self.metadata.grace == 0 and not self.metadata.finalizers)
 
 
 _LEFT = msgspec.json.Decoder(_Left)
@@ -64,7 +75,7 @@ class Deletions:
         patience = max(doomed.fresh_until - self._clock.monotonic(), 0.1)
         try:
             answer = self._connection.send(
-                "DELETE", job_path(doomed.job), body=self._options(doomed.job), connect=patience, limit=self._limit
+                "DELETE", path_of(doomed.job), body=self._options(doomed.job), connect=patience, limit=self._limit
             )
         except NotSent as error:
             return self._again(doomed, str(error))
@@ -133,18 +144,20 @@ class Deletions:
         return Deletion(doomed, Fate.DENIED, message_of(answer))
 
     def _accepted(self, doomed: Doomed, answer: Answer) -> Deletion | None:
-        """Tell a Job that is gone (the answer is a Status) from one that waits for its finalizers (the answer is the Job)."""
+        """Tell a Job that is gone from one that waits for its finalizers (the answer is the Job then)."""
         try:
             left = _LEFT.decode(answer.body)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None  # a proxy's page: what the server did is not known, so ask again
         if self._dry_run:
             return Deletion(doomed, Fate.WOULD_DELETE)
-        if left.kind == "Status":
+        if left.is_last_sight:
             return Deletion(doomed, Fate.DELETED)
-        return Deletion(doomed, Fate.TERMINATING, "it waits for its finalizers") if left.kind == "Job" else None
+        waits = left.kind == doomed.job.KIND
+        return Deletion(doomed, Fate.TERMINATING, "it waits for its finalizers") if waits else None
 
 
-def job_path(job: Job) -> str:
-    """Path of a Job; names come from the API and need no quoting but for hostile answers, which are quoted away."""
-    return f"/apis/batch/v1/namespaces/{segment(job.namespace)}/jobs/{segment(job.name)}"
+def path_of(job: Job) -> str:
+    """Path of a Job, or of a Pod; names come from the API and need no quoting but for hostile answers, which are quoted away."""
+    group, plural = ("/api/v1", "pods") if isinstance(job, OrphanedPod) else ("/apis/batch/v1", "jobs")
+    return f"{group}/namespaces/{segment(job.namespace)}/{plural}/{segment(job.name)}"

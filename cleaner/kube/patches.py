@@ -10,7 +10,7 @@ from cleaner import fleet
 from cleaner.cluster import Clock, ClusterError, Conflict, Throttled, Unreachable
 from cleaner.fleet import Body
 from cleaner.kube.connection import Connection, message_of
-from cleaner.kube.deletions import job_path
+from cleaner.kube.deletions import path_of
 from cleaner.kube.reads import NOT_JSON, Reads, refused, segment
 from cleaner.model import ANNOTATION_PREFIX, GUARD, NUDGED, GitRepoState, Job, Moment, Owner
 
@@ -60,7 +60,7 @@ class Patches:
                 raise Conflict(f"{job.namespace}/{job.name} is another Job by now")
             return adoptable.patch
 
-        return self._bring_about(job_path(job), wanted)
+        return self._bring_about(path_of(job), wanted)
 
     def force(self, seen: GitRepoState) -> int:
         """Raise `spec.forceSyncGeneration` by one, unless somebody else has done so since; return what it is then."""
@@ -94,7 +94,7 @@ class Patches:
     def guard(self, gitrepo: Owner, *, held: bool) -> bool:
         """Put our finalizer on a GitRepo, or take it off; whether that was still to be done. A GitRepo that is gone is done."""
         wanted = functools.partial(_finalizer_patch, uid=gitrepo.uid, held=held)
-        return self._bring_about(_gitrepo_path(gitrepo.namespace, gitrepo.name), wanted, gone=not held)
+        return self._bring_about(_gitrepo_path(gitrepo.namespace, gitrepo.name), wanted, gone=True)
 
     def _bring_about(self, path: str, wanted: Callable[[Body], Patch | None], *, gone: bool = False) -> bool:
         """Patch until nothing is wanted any more; whether any patch was sent that may have worked."""

@@ -16,11 +16,15 @@ from cleaner.happened import (
     Braked,
     CanaryTripped,
     Finished,
+    Guarded,
+    GuardTrouble,
     Happened,
     Late,
     Led,
     NamespaceRefused,
     NotAdopted,
+    OfPods,
+    Parted,
     Requested,
     Spared,
     SweepBegan,
@@ -31,7 +35,7 @@ from cleaner.happened import (
 )
 from cleaner.logs.forms import logger_in
 from cleaner.logs.lasting import Lasting
-from cleaner.model import Job
+from cleaner.model import Job, Owner
 
 _DEBUG, _INFO, _WARNING, _ERROR = logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR
 _QUIET = frozenset({Fate.DELETED, Fate.WOULD_DELETE, Fate.GONE, Fate.CHANGED, Fate.TERMINATING})
@@ -56,6 +60,7 @@ class Log:
             Attempted: self._attempted,
             Spared: self._spared,
             NamespaceRefused: self._refused,
+            OfPods: lambda of_pods: self(of_pods.happened),
             Unreadable: self._unreadable,
             Braked: self._braked,
             CanaryTripped: self._canary,
@@ -70,6 +75,9 @@ class Log:
             SweepBegan: self._sweep_began,
             Swept: self._swept,
             AnnouncementsDropped: self._dropped,
+            Guarded: self._guarded,
+            Parted: self._parted,
+            GuardTrouble: self._guard_trouble,
         }
 
     def say(self, event: str, **fields: Any) -> None:
@@ -179,12 +187,23 @@ class Log:
             gitrepos=happened.gitrepos,
             jobs=happened.jobs,
             fates=dict(happened.fates),
+            **({"pods": dict(happened.pods)} if happened.pods else {}),
             backlog=happened.backlog,
             detail=happened.detail,
         )
 
     def _dropped(self, happened: AnnouncementsDropped) -> None:
         self._line(_WARNING, "announcements dropped", count=happened.count, detail=happened.detail)
+
+    def _guarded(self, happened: Guarded) -> None:
+        self._line(_INFO, "guarded" if happened.held else "released", **_gitrepo(happened.gitrepo), detail=happened.why)
+
+    def _parted(self, happened: Parted) -> None:
+        fields = {"last_error": happened.error} if happened.error else {}
+        self._line(_WARNING if happened.error else _INFO, "a GitRepo leaves", **_gitrepo(happened.gitrepo), **fields)
+
+    def _guard_trouble(self, happened: GuardTrouble) -> None:
+        self._line(_WARNING, "guard", **_gitrepo(happened.gitrepo), step=happened.step, error=happened.problem)
 
 
 def _level_of(swept: Swept) -> int:
@@ -196,5 +215,11 @@ def _level_of(swept: Swept) -> int:
     return _DEBUG if swept.trigger == "watch" and not swept.fates else _INFO
 
 
+def _gitrepo(owner: Owner) -> dict[str, Any]:
+    return {"namespace": owner.namespace, "gitrepo": owner.name, "uid": owner.uid}
+
+
 def _job(job: Job) -> dict[str, Any]:
-    return {"namespace": job.namespace, "job": job.name, "uid": job.uid, "gitrepo": job.owner.name, "commit": job.commit[:64]}
+    """Name a Job; of a Pod that its Job left behind `pod` is the name."""
+    named = {"namespace": job.namespace, job.KIND.lower(): job.name, "uid": job.uid}
+    return named | {"gitrepo": job.owner.name, "commit": job.commit[:64]}

@@ -20,7 +20,7 @@ UNFINISHED = "running"
 """The label `outcome` of a Job that has not finished."""
 
 _OUTCOMES = tuple(outcome.value for outcome in Outcome)
-_DELETING = tuple(reason.value for reason in Reason if reason.deletes)
+_DELETING = tuple(reason.value for reason in Reason if reason.deletes and reason is not Reason.ORPHANED)
 
 
 class Metric(msgspec.Struct, frozen=True):
@@ -74,11 +74,29 @@ JOB_DELETIONS = _counter(
     ("fate",),
     tuple(fate.value for fate in Fate if fate is not Fate.AGAIN),
 )
+PODS_DELETED = _counter(
+    "pods_deleted_total",
+    "Pods deleted that their Jobs had left behind, each confirmed by the API.",
+    (*GITREPO, "outcome"),
+    _OUTCOMES,
+)
+POD_ERRORS = _counter(
+    "pod_errors_total",
+    "Deletions of such Pods that did not work, or of which nobody knows; the reason is the fate of the deletion.",
+    (*GITREPO, "outcome", "reason"),
+    _OUTCOMES,
+    tuple(fate.value for fate in UNDONE),
+)
 SPARED = _counter("spared_total", "Jobs that were needed after all when they were looked at again just before their deletion.")
 BRAKES_PULLED = _counter("brakes_total", "Times that a brake has stopped the deletions.", ("brake",), BRAKES)
 CANARY_TRIPPED = _counter("canary_tripped_total", "Current Jobs that came back after they had been deleted.")
 
 JOBS_RETAINED = _gauge("jobs_retained", "Jobs that are kept now, and why.", (*GITREPO, "outcome", "reason"))
+PODS_RETAINED = _gauge(
+    "pods_retained",
+    "Finished Pods that their Jobs left behind and that are still there, and why; told where `orphaned_pods` is set.",
+    (*GITREPO, "outcome", "reason"),
+)
 BACKLOG = _gauge("backlog_jobs", "Jobs that are due and still there.", GITREPO)
 OLDEST_DUE = _gauge(
     "oldest_due_timestamp_seconds", "Since when the Job that has waited longest has been due; absent while none is due."
@@ -174,12 +192,15 @@ SECTIONS = {
         JOBS_WOULD_BE_DELETED,
         JOB_ERRORS,
         JOB_DELETIONS,
+        PODS_DELETED,
+        POD_ERRORS,
         SPARED,
         BRAKES_PULLED,
         CANARY_TRIPPED,
     ),
     "What is there now": (
         JOBS_RETAINED,
+        PODS_RETAINED,
         BACKLOG,
         OLDEST_DUE,
         NEXT_DUE,
@@ -199,9 +220,9 @@ CATALOGUE = tuple(metric for metrics in SECTIONS.values() for metric in metrics)
 LABELS = {
     "gitrepo_namespace": "the GitRepo's Namespace",
     "gitrepo": "the GitRepo's name",
-    "outcome": f"of a Job: `succeeded`, `failed`, or `{UNFINISHED}` for one that has not finished; of a pass: "
+    "outcome": f"of a Job or a Pod: `succeeded`, `failed`, or `{UNFINISHED}` for one that has not finished; of a pass: "
     + ", ".join(f"`{outcome}`" for outcome in SWEEP_OUTCOMES),
-    "reason": "of a Job that is kept or deleted: one of the README's reasons; of an error: "
+    "reason": "of a Job or a Pod that is kept or deleted: one of the README's reasons; of an error: "
     + ", ".join(f"`{fate.value}`" for fate in UNDONE)
     + "; of a watch that ended: "
     + ", ".join(f"`{reason}`" for reason in WATCH_REASONS),

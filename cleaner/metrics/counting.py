@@ -17,6 +17,7 @@ from cleaner.happened import (
     Happened,
     Late,
     Led,
+    OfPods,
     Requested,
     Spared,
     Swept,
@@ -27,7 +28,14 @@ from cleaner.metrics.catalogue import Metric
 from cleaner.metrics.ledger import Ledger, label
 from cleaner.metrics.standing import outcome_label
 
-BY_GITREPO = (catalogue.JOBS_DELETED, catalogue.JOBS_WOULD_BE_DELETED, catalogue.JOB_ERRORS, catalogue.FLEET_JOBS_FINISHED)
+BY_GITREPO = (
+    catalogue.JOBS_DELETED,
+    catalogue.JOBS_WOULD_BE_DELETED,
+    catalogue.JOB_ERRORS,
+    catalogue.PODS_DELETED,
+    catalogue.POD_ERRORS,
+    catalogue.FLEET_JOBS_FINISHED,
+)
 
 _DELETIONS = {Fate.DELETED: catalogue.JOBS_DELETED, Fate.WOULD_DELETE: catalogue.JOBS_WOULD_BE_DELETED}
 
@@ -53,6 +61,7 @@ class Counted:
         self._dropped = self._counter(catalogue.ANNOUNCEMENTS_DROPPED)
         self._by_type: dict[type, Callable[[Any], None]] = {
             Attempted: self._attempted,
+            OfPods: self._of_pods,
             Spared: lambda _: self._spared.inc(),
             Braked: lambda braked: self._brakes.labels(braked.refusal.brake).inc(),
             CanaryTripped: lambda _: self._tripped.inc(),
@@ -100,6 +109,15 @@ class Counted:
             self._ledger.count(_DELETIONS[fate], verdict.job.owner, outcome, verdict.reason.value)
         elif fate in UNDONE:
             self._ledger.count(catalogue.JOB_ERRORS, verdict.job.owner, outcome, fate.value)
+
+    def _of_pods(self, of_pods: OfPods) -> None:
+        if not isinstance(of_pods.happened, Attempted):
+            return
+        pod, fate = of_pods.happened.verdict.job, of_pods.happened.deletion.fate
+        if fate is Fate.DELETED:
+            self._ledger.count(catalogue.PODS_DELETED, pod.owner, outcome_label(pod.outcome))
+        elif fate in UNDONE:
+            self._ledger.count(catalogue.POD_ERRORS, pod.owner, outcome_label(pod.outcome), fate.value)
 
     def _finished(self, finished: Finished) -> None:
         job, outcome = finished.job, outcome_label(finished.job.outcome)

@@ -32,6 +32,7 @@ def finished(snapshot: Snapshot) -> set[tuple[Place, Outcome]]:
 def of_snapshot(snapshot: Snapshot, breakdown: bool) -> Iterator[Family]:
     """Tell what was known after the last pass."""
     yield _gauge(catalogue.JOBS_RETAINED, _retained(snapshot, breakdown))
+    yield _gauge(catalogue.PODS_RETAINED, _pods_retained(snapshot, breakdown))
     yield _gauge(catalogue.BACKLOG, _backlog(snapshot, breakdown))
     yield _gauge(catalogue.FLEET_LAST_SUCCESS, _last_success(snapshot, breakdown))
     yield _gauge(catalogue.STUCK, _stuck(snapshot))
@@ -69,6 +70,16 @@ def _retained(snapshot: Snapshot, breakdown: bool) -> Mapping[tuple[str, ...], i
         for (outcome, reason), count in tally.items():
             if not reason.deletes:
                 retained[(*place, outcome_label(outcome), reason.value)] += count
+    return retained
+
+
+def _pods_retained(snapshot: Snapshot, breakdown: bool) -> Mapping[tuple[str, ...], int]:
+    """Tell the Pods that stay; as for Jobs, those that name no GitRepo that lives share one place for each Namespace."""
+    known, retained = living(snapshot), Counter[tuple[str, ...]]()
+    for (owner, outcome, reason), count in snapshot.pods.items():
+        place = place_of(owner) if breakdown else EVERYWHERE
+        shown = place if place in known or not breakdown else Place(place.namespace, "")
+        retained[(*shown, outcome_label(outcome), reason.value)] += count
     return retained
 
 

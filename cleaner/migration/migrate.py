@@ -43,7 +43,7 @@ class Migration:
 
     def __init__(self, cluster: MigrationCluster, order: Order, terms: Terms, clock: Clock, tell: Observer, stop: Brake) -> None:
         self._cluster, self._terms, self._clock, self._tell, self._stop = cluster, terms, clock, tell, stop
-        self._order = msgspec.structs.replace(order, policy=order.policy.migration())
+        self._order = msgspec.structs.replace(order, policy=order.policy.migration(), orphaned_pods=False)
         self._until = clock.monotonic() + terms.wait
         self._told: tuple[str, Seconds] = ("", 0.0)
         self._asked = False

@@ -1,16 +1,17 @@
 """The JSON document of a pass: an API with a version of its own (`docs/json.md`)."""
 
 import re
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO
 
 import msgspec
 
-from cleaner.cluster import Refusal
-from cleaner.model import Fleet, Owner
+from cleaner.cluster import Deletion, Fate, Refusal
+from cleaner.model import Fleet, OrphanedPod, Owner
 from cleaner.report import wording
 from cleaner.report.heading import Heading
-from cleaner.result import Migrated, Result, exit_code
+from cleaner.result import Migrated, PodResult, Result, exit_code
 from cleaner.retention import Stuck, Verdict
 
 _C1 = re.compile(rb"\xc2([\x80-\x9f])")
@@ -35,6 +36,12 @@ class JobLine(msgspec.Struct, frozen=True):
     detail: str
     result: str
     result_detail: str
+
+
+class PodLine(JobLine, frozen=True, kw_only=True):
+    """One Pod that its Job left behind: as of a Job, and the name of that Job."""
+
+    job: str
 
 
 class RefusedLine(msgspec.Struct, frozen=True):
@@ -71,8 +78,21 @@ class NoteLine(msgspec.Struct, frozen=True):
     text: str
 
 
+class PodTotals(msgspec.Struct, frozen=True):
+    """Counts of the Pods that Jobs left behind, as for Jobs."""
+
+    pods: int = 0
+    kept: dict[str, int] = {}
+    doomed: dict[str, int] = {}
+    results: dict[str, int] = {}
+
+
 class Totals(msgspec.Struct, frozen=True):
-    """Counts. `kept` and `doomed` are verdicts by reason, `results` what became of the doomed; `backlog` is left by a cap."""
+    """
+    Counts, of Jobs alone but for `pods`.
+
+    `kept` and `doomed` are verdicts by reason, `results` what became of the doomed; `backlog` is left by a cap.
+    """
 
     jobs: int
     kept: dict[str, int]
@@ -81,6 +101,7 @@ class Totals(msgspec.Struct, frozen=True):
     backlog: int
     other_jobs: int
     left_out_jobs: int
+    pods: PodTotals = PodTotals()
 
 
 class MigrationPart(msgspec.Struct, frozen=True):
@@ -97,7 +118,7 @@ class MigrationPart(msgspec.Struct, frozen=True):
 
 
 class Head(msgspec.Struct, frozen=True):
-    """All of the document but its Jobs, which come last."""
+    """All of the document but its Pods and Jobs, which come last."""
 
     schema: int
     command: str
@@ -122,6 +143,7 @@ class Head(msgspec.Struct, frozen=True):
 class Document(Head, frozen=True):
     """The whole document, as its JSON schema describes it."""
 
+    pods: list[PodLine] = []
     jobs: list[JobLine] = []
 
 
@@ -131,22 +153,34 @@ def job_lines(result: Result) -> Iterator[JobLine]:
 
 
 def _job_line(result: Result, owner: Owner, verdict: Verdict) -> JobLine:
-    job, deletion = verdict.job, result.deletions.get(verdict.job.uid)
-    return JobLine(
-        namespace=job.namespace,
-        name=job.name,
-        uid=job.uid,
-        gitrepo=owner.name,
-        commit=job.commit,
-        outcome=wording.outcome(job),
-        finished_at=wording.stamp(job.finished),
-        verdict="delete" if verdict.deletes else "keep",
-        reason=verdict.reason.value,
-        until=wording.stamp(verdict.until),
-        detail=verdict.detail,
-        result=wording.result(verdict, deletion, dry_run=result.dry_run),
-        result_detail=deletion.detail if deletion else "",
-    )
+    return JobLine(**_fields(verdict, owner, result.deletions.get(verdict.job.uid), dry_run=result.dry_run))
+
+
+def pod_lines(result: Result) -> Iterator[PodLine]:
+    """Every Pod of the pass that its Job left behind, GitRepo by GitRepo."""
+    for verdict in result.pods.verdicts():
+        pod, deletion = verdict.job, result.pods.deletions.get(verdict.job.uid)
+        job = pod.job if isinstance(pod, OrphanedPod) else ""
+        yield PodLine(**_fields(verdict, pod.owner, deletion, dry_run=result.dry_run), job=job)
+
+
+def _fields(verdict: Verdict, owner: Owner, deletion: Deletion | None, *, dry_run: bool) -> dict[str, Any]:
+    job = verdict.job
+    return {
+        "namespace": job.namespace,
+        "name": job.name,
+        "uid": job.uid,
+        "gitrepo": owner.name,
+        "commit": job.commit,
+        "outcome": wording.outcome(job),
+        "finished_at": wording.stamp(job.finished),
+        "verdict": "delete" if verdict.deletes else "keep",
+        "reason": verdict.reason.value,
+        "until": wording.stamp(verdict.until),
+        "detail": verdict.detail,
+        "result": wording.result(verdict, deletion, dry_run=dry_run),
+        "result_detail": deletion.detail if deletion else "",
+    }
 
 
 def head(heading: Heading, result: Result) -> Head:
@@ -187,11 +221,23 @@ def _totals(result: Result) -> Totals:
         jobs=sum(len(plan.verdicts) for plan in result.plans.values()),
         kept=dict(sorted(result.kept().items())),
         doomed=dict(sorted(result.doomed().items())),
-        results={fate.value: count for fate, count in sorted(result.fates().items(), key=lambda item: item[0].value)},
+        results=_by_value(result.fates()),
         backlog=result.backlog,
         other_jobs=result.foreign,
         left_out_jobs=result.left_out,
+        pods=_pod_totals(result.pods),
     )
+
+
+def _pod_totals(pods: PodResult) -> PodTotals:
+    verdicts = list(pods.verdicts())
+    kept = Counter(verdict.reason.value for verdict in verdicts if not verdict.deletes)
+    doomed = Counter(verdict.reason.value for verdict in verdicts if verdict.deletes)
+    return PodTotals(len(verdicts), dict(sorted(kept.items())), dict(doomed), _by_value(pods.fates()))
+
+
+def _by_value(fates: Mapping[Fate, int]) -> dict[str, int]:
+    return {fate.value: count for fate, count in sorted(fates.items(), key=lambda item: item[0].value)}
 
 
 def _escaped(line: bytes) -> bytes:
@@ -200,15 +246,18 @@ def _escaped(line: bytes) -> bytes:
 
 
 def write_document(out: BinaryIO, heading: Heading, result: Result) -> None:
-    """Write the document; a hundred thousand Jobs are written one by one rather than held as text."""
+    """Write the document; a hundred thousand Jobs are written one by one rather than held as text, and so are Pods."""
     encoder = msgspec.json.Encoder()
-    out.write(_escaped(encoder.encode(head(heading, result)))[:-1] + b',"jobs":[')
-    separator = b"\n"
-    for line in job_lines(result):
-        out.write(separator + _escaped(encoder.encode(line)))
-        separator = b",\n"
-    out.write(b"\n]}\n")
+    out.write(_escaped(encoder.encode(head(heading, result)))[:-1])
+    for name, lines in ((b"pods", pod_lines(result)), (b"jobs", job_lines(result))):
+        out.write(b',"' + name + b'":[')
+        separator = b"\n"
+        for line in lines:
+            out.write(separator + _escaped(encoder.encode(line)))
+            separator = b",\n"
+        out.write(b"\n]")
+    out.write(b"}\n")
     out.flush()
 
 
-__all__ = ["SCHEMA", "Document", "head", "job_lines", "write_document"]
+__all__ = ["SCHEMA", "Document", "head", "job_lines", "pod_lines", "write_document"]

@@ -3,7 +3,7 @@
 from types import TracebackType
 from typing import Self, TextIO
 
-from cleaner.happened import Attempted, Happened, Judged, Read, Spared, Waited
+from cleaner.happened import Attempted, Happened, Judged, OfPods, Read, Spared, Waited
 
 
 class ProgressBar:
@@ -11,7 +11,7 @@ class ProgressBar:
 
     def __init__(self, out: TextIO) -> None:
         self._bar = None
-        self._doomed = 0
+        self._doomed = self._done = 0
         if out.isatty():
             from rich.console import Console
             from rich.progress import Progress
@@ -42,6 +42,7 @@ class ProgressBar:
         """Take note of what happened."""
         if self._bar is None:
             return
+        happened = happened.happened if isinstance(happened, OfPods) else happened
         if isinstance(happened, Waited):
             self._bar.update(self._task, description=f"{happened.what} ({happened.left:.0f}s at most)", completed=0, total=None)
         elif isinstance(happened, Read):
@@ -50,4 +51,5 @@ class ProgressBar:
             self._doomed += len(happened.plan.doomed)
             self._bar.update(self._task, description="deleting", completed=0, total=self._doomed)
         elif isinstance(happened, Attempted | Spared):
-            self._bar.advance(self._task)
+            self._done += 1
+            self._bar.update(self._task, description="deleting", completed=self._done, total=self._doomed)

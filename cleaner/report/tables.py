@@ -1,9 +1,10 @@
 """Tables for a terminal, and the same rows as plain lines for everything else."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
+from cleaner.cluster import Deletion
 from cleaner.model import GitRepo, Moment, Owner
 from cleaner.report import wording
 from cleaner.report.heading import Heading
@@ -21,12 +22,8 @@ def write_result(out: TextIO, heading: Heading, result: Result) -> None:
     """Write what a pass came to."""
     _line(out, title(heading, result))
     _table(out, ("GITREPO", "JOBS", "DELETED" if not result.dry_run else "WOULD DELETE", "KEPT", "WHY"), _gitrepo_rows(result))
-    rows = _deletion_rows(result)
-    if rows:
-        shown = rows[:LISTED] if out.isatty() else rows
-        _table(out, ("JOB", "OUTCOME", "FINISHED", "REASON", "RESULT"), shown)
-        if len(shown) < len(rows):
-            _line(out, f"... and {len(rows) - len(shown)} more: --output json has all of them")
+    _write_deletions(out, "JOB", _deletion_rows(result.verdicts(), result.deletions, dry_run=result.dry_run))
+    _write_deletions(out, "POD", _deletion_rows(result.pods.verdicts(), result.pods.deletions, dry_run=result.dry_run))
     for line in [*(_migrated(result.migrated) if result.migrated else ()), *_troubles(result)]:
         _line(out, line)
     _line(out, summary(result))
@@ -46,6 +43,15 @@ def _migrated(migrated: Migrated) -> Iterable[str]:
     yield from (f"WAITING {printable(path)}: Fleet has not begun its pending Force Update yet" for path in migrated.waiting)
     yield from (f"RUNNING {printable(path)}: made by Fleet <= 0.10.3, it had not finished in time" for path in migrated.running)
     yield from (f"PROBLEM {printable(problem, 1000)}" for problem in migrated.problems)
+
+
+def _write_deletions(out: TextIO, what: str, rows: list[Row]) -> None:
+    if not rows:
+        return
+    shown = rows[:LISTED] if out.isatty() else rows
+    _table(out, (what, "OUTCOME", "FINISHED", "REASON", "RESULT"), shown)
+    if len(shown) < len(rows):
+        _line(out, f"... and {len(rows) - len(shown)} more: --output json has all of them")
 
 
 def title(heading: Heading, result: Result) -> str:
@@ -75,14 +81,13 @@ def _gitrepo_row(owner: Owner, plan: Plan, result: Result) -> Row:
     return (name, str(len(plan.verdicts)), str(done), str(sum(kept.values())), why)
 
 
-def _deletion_rows(result: Result) -> list[Row]:
-    doomed = sorted((v for v in result.verdicts() if v.deletes), key=lambda v: (v.job.finished or 0.0, v.job.name))
-    return [_deletion_row(verdict, result) for verdict in doomed]
+def _deletion_rows(verdicts: Iterable[Verdict], deletions: Mapping[str, Deletion], *, dry_run: bool) -> list[Row]:
+    doomed = sorted((v for v in verdicts if v.deletes), key=lambda v: (v.job.finished or 0.0, v.job.name))
+    return [_deletion_row(verdict, deletions.get(verdict.job.uid), dry_run=dry_run) for verdict in doomed]
 
 
-def _deletion_row(verdict: Verdict, result: Result) -> Row:
-    job, deletion = verdict.job, result.deletions.get(verdict.job.uid)
-    told = wording.result(verdict, deletion, dry_run=result.dry_run)
+def _deletion_row(verdict: Verdict, deletion: Deletion | None, *, dry_run: bool) -> Row:
+    job, told = verdict.job, wording.result(verdict, deletion, dry_run=dry_run)
     detail = f": {printable(deletion.detail)}" if deletion and deletion.detail else ""
     name = printable(f"{job.namespace}/{job.name}")
     return (name, wording.outcome(job), wording.stamp(job.finished) or "-", verdict.reason.value, told + detail)
@@ -116,25 +121,39 @@ def summary(result: Result) -> str:
     if result.backlog:
         parts.append(f"{result.backlog} left for the next pass")
     parts.append(f"{kept} kept")
+    if result.pods.plans:
+        parts.append(f"of {sum(1 for _ in result.pods.verdicts())} orphaned Pods {_told_of_pods(result)}")
     if result.foreign:
         parts.append(f"{result.foreign} Jobs that are no GitRepo's")
     return f"{', '.join(parts)} (exit code {exit_code(result)})"
 
 
+def _told_of_pods(result: Result) -> str:
+    pods = result.pods
+    told = Counter(wording.result(v, pods.deletions.get(v.job.uid), dry_run=result.dry_run) for v in pods.verdicts())
+    return " and ".join(f"{count} {what}" for what, count in sorted(told.items()))
+
+
 def write_explanation(out: TextIO, heading: Heading, result: Result, gitrepo: GitRepo, now: Moment) -> None:
-    """Write why each Job of one GitRepo is kept, newest first."""
+    """Write why each Job of one GitRepo is kept, newest first; then its orphaned Pods, where they are looked for."""
     _line(out, title(heading, result))
-    verdicts = sorted(result.verdicts(), key=lambda v: (v.job.finished or now, v.job.created), reverse=True)
+    verdicts, pods = _newest_first(result.verdicts(), now), _newest_first(result.pods.verdicts(), now)
     rows = [_explained(verdict, now) for verdict in verdicts]
     _line(
         out,
         f"GitRepo {printable(gitrepo.path)} at commit {printable(', '.join(gitrepo.commits)) or 'none yet'}: {len(rows)} Jobs",
     )
     _table(out, ("JOB", "OUTCOME", "COMMIT", "AGE", "VERDICT", "REASON", "UNTIL"), rows)
-    for reason in dict.fromkeys(verdict.reason for verdict in verdicts):
+    if pods:
+        _table(out, ("POD", "OUTCOME", "COMMIT", "AGE", "VERDICT", "REASON", "UNTIL"), [_explained(pod, now) for pod in pods])
+    for reason in dict.fromkeys(verdict.reason for verdict in (*verdicts, *pods)):
         _line(out, f"{reason.value}: {reason.meaning}")
     for line in _troubles(result):
         _line(out, line)
+
+
+def _newest_first(verdicts: Iterable[Verdict], now: Moment) -> list[Verdict]:
+    return sorted(verdicts, key=lambda v: (v.job.finished or now, v.job.created), reverse=True)
 
 
 def _explained(verdict: Verdict, now: Moment) -> Row:

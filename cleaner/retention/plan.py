@@ -1,11 +1,11 @@
 """The one pure function from which every way of running the tool takes its verdicts."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import msgspec
 
-from cleaner.model import Fleet, GitRepo, Job, Moment, Namespace, Outcome
+from cleaner.model import Fleet, GitRepo, Job, Moment, Namespace, OrphanedPod, Outcome, Owner
 from cleaner.retention.annotations import Wishes, read_wishes, rule_for
 from cleaner.retention.policy import Policy, Rule
 from cleaner.retention.reasons import Reason, Verdict
@@ -69,7 +69,23 @@ def plan(gitrepo: GitRepo | None, jobs: Collection[Job], around: Surroundings, p
     """
     if gitrepo is None:
         return Plan([Verdict(job, Reason.NOT_OWNED) for job in jobs])
-    case = _case(gitrepo, jobs, around, policy)
+    return _planned(jobs, _case(gitrepo, jobs, around, policy), now)
+
+
+def plan_pods(
+    owner: Owner, gitrepo: GitRepo | None, pods: Collection[OrphanedPod], namespace: Namespace, policy: Policy, now: Moment
+) -> Plan:
+    """
+    Judge the Pods that Jobs of one GitRepo left behind; `gitrepo` is None where none has that name.
+
+    They are of no use to Fleet, and no garbage collector takes them, not even when their GitRepo leaves: what keeps them are
+    annotations (of whatever lives), the settle time and the age of their outcome. They take no place among the newest.
+    """
+    known = gitrepo or GitRepo(owner.namespace, owner.name, owner.uid)
+    return _planned(pods, _case(known, (), Surroundings(namespace, Fleet()), policy), now)
+
+
+def _planned(jobs: Iterable[Job], case: _Case, now: Moment) -> Plan:
     verdicts, next_due = [], math.inf
     for job in jobs:
         verdict = _verdict(job, case, now)
@@ -125,7 +141,7 @@ def _terms_of(job: Job, outcome: Outcome, case: _Case, *, current: bool) -> _Ter
     if not job.annotations:
         return terms
     try:
-        wishes = read_wishes("Job", job.annotations)
+        wishes = read_wishes(job.KIND, job.annotations)
     except ValueError as error:
         return msgspec.structs.replace(terms, problem=str(error))
     return _terms(outcome, (wishes, *case.shared), case, case.policy.ageless() if freed else case.policy)
@@ -138,6 +154,8 @@ def _verdict(job: Job, case: _Case, now: Moment) -> Verdict:
         return _unfinished(job)
     if job.deleting:
         return Verdict(job, Reason.DELETING)
+    if isinstance(job, OrphanedPod):
+        return _orphaned(job, finished, _terms_of(job, outcome, case, current=False), case, now)
     current = case.gitrepo.is_current(job)
     terms = _terms_of(job, outcome, case, current=current)
     return (
@@ -154,6 +172,16 @@ def _deleting(job: Job, case: _Case, *, current: bool) -> Reason:
     if current:
         return Reason.EXPIRED
     return Reason.LEGACY if case.policy.migrating and job.legacy else Reason.SUPERSEDED
+
+
+def _orphaned(pod: OrphanedPod, finished: Moment, terms: _Terms, case: _Case, now: Moment) -> Verdict:
+    """Judge a Pod; as for a current Job, nobody asks for its place among the newest."""
+    return (
+        _unreadable(pod, terms, case, now)
+        or _protected(pod, terms, current=False, now=now)
+        or _too_new(pod, terms, case, current=True, now=now)
+        or Verdict(pod, Reason.ORPHANED, since=_since(finished, terms, case))
+    )
 
 
 def _since(finished: Moment, terms: _Terms, case: _Case) -> Moment:

@@ -25,6 +25,7 @@ class Reason(enum.Enum):
     SUPERSEDED = "superseded"
     EXPIRED = "expired"
     LEGACY = "legacy"
+    ORPHANED = "orphaned"
 
     # As for `Outcome`: a verdict is asked whether it deletes once for every Job of the cluster.
     __hash__ = object.__hash__
@@ -40,7 +41,7 @@ class Reason(enum.Enum):
         return _MEANINGS[self]
 
 
-_DELETING = frozenset({Reason.SUPERSEDED, Reason.EXPIRED, Reason.LEGACY})
+_DELETING = frozenset({Reason.SUPERSEDED, Reason.EXPIRED, Reason.LEGACY, Reason.ORPHANED})
 
 _MEANINGS = {
     Reason.NOT_OWNED: "its owner is a GitRepo that does not live (any more): the garbage collector's business",
@@ -58,6 +59,7 @@ _MEANINGS = {
     Reason.SUPERSEDED: "a newer commit has replaced it and no reason to keep it holds",
     Reason.EXPIRED: "it is current, and the policy lets current Jobs of this outcome and age go",
     Reason.LEGACY: "a newer commit has replaced it, Fleet <= 0.10.3 has left it behind, and this is the migration",
+    Reason.ORPHANED: "a Pod whose Job is gone: no garbage collector takes it, and no reason to keep it holds",
 }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 import msgspec
 
-from cleaner.model import Fleet, GitRepo, Job, Moment, Outcome
+from cleaner.model import GUARD, Fleet, GitRepo, Job, Moment, Outcome
 
 LONG = 3600.0
 """Seconds after which a run or a departure counts as stuck."""
@@ -71,7 +71,13 @@ def _running(gitrepo: GitRepo, jobs: Collection[Job], now: Moment) -> list[Stuck
 def _leaving(gitrepo: GitRepo, now: Moment) -> list[Stuck]:
     if gitrepo.deleting_since is None or now - gitrepo.deleting_since <= LONG:
         return []
-    return [_told(StuckKind.LEAVING_LONG, gitrepo, "", "it has been leaving for over an hour; look at its finalizers")]
+    text = "it has been leaving for over an hour; look at its finalizers"
+    if gitrepo.guarded:
+        text = (
+            f"it has been leaving for over an hour with {GUARD} among its finalizers; gitjob-cleaner guard takes that one off,"
+            f" or, where no guard is to run any more: gitjob-cleaner release --namespaces {gitrepo.namespace}"
+        )
+    return [_told(StuckKind.LEAVING_LONG, gitrepo, "", text)]
 
 
 def _polling(gitrepo: GitRepo, now: Moment) -> list[Stuck]:

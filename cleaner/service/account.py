@@ -1,8 +1,13 @@
 """What is told of each pass: that it began, and what it came to."""
 
-from cleaner.cluster import Brake, Clock
+from collections import Counter
+from collections.abc import Mapping
+
+from cleaner.cluster import Brake, Clock, Fate
 from cleaner.happened import Observer, SweepBegan, Swept
+from cleaner.model import Outcome, Owner
 from cleaner.result import exit_code
+from cleaner.retention import Reason
 from cleaner.sweep import Sweep
 
 _OUTCOMES = {0: "done", 1: "partial", 3: "refused", 4: "unreachable", 5: "braked"}
@@ -37,7 +42,8 @@ class Account:
                 seconds=max(0.0, result.ended - result.started),
                 gitrepos=len(result.plans),
                 jobs=jobs,
-                fates=tuple(sorted((fate.value, count) for fate, count in result.fates().items())),
+                fates=_counted(result.fates()),
+                pods=_counted(result.pods.fates()),
                 backlog=result.backlog,
                 detail=f"{brake.brake}: {brake.text}" if brake is not None else "",
             )
@@ -45,6 +51,15 @@ class Account:
         return result.ended, code == 0
 
 
+def _counted(fates: Mapping[Fate, int]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted((fate.value, count) for fate, count in fates.items()))
+
+
 def jobs_of(sweep: Sweep) -> int:
     """Count the Jobs that a pass has judged."""
     return sum(len(plan.verdicts) for plan in sweep.plans.values())
+
+
+def pods_left(sweep: Sweep) -> Counter[tuple[Owner, Outcome | None, Reason]]:
+    """Count the Pods that Jobs left behind and that are still there after a pass, by GitRepo, outcome and verdict."""
+    return Counter((verdict.job.owner, verdict.job.outcome, verdict.reason) for verdict in sweep.result().pods.left())

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from cleaner.cluster import Brake, Clock, Cluster, Fate, Refusal
 from cleaner.durations import Seconds
-from cleaner.happened import Attempted, Braked, Happened, Late, NamespaceRefused, Observer
+from cleaner.happened import Attempted, Braked, Happened, Late, NamespaceRefused, Observer, OfPods
 from cleaner.model import Fleet, Job, Moment, Owner
 from cleaner.retention import Reason, Verdict
-from cleaner.service.account import Account, jobs_of
+from cleaner.service.account import Account, jobs_of, pods_left
 from cleaner.service.agenda import Agenda
 from cleaner.service.board import Board, Judgement
 from cleaner.service.leaving import Leaving
@@ -79,14 +79,15 @@ class Passes:
         self._publish()
         jobs = jobs_of(sweep)
         self._delete_all(sweep, doomed, between)
+        self._delete_all(sweep, deque(sweep.decide_on_pods() if self._duty.led() is None else ()), between)
         self._store.prune()
         ended, well = self._account.end(sweep_id, trigger, sweep, jobs)
-        self._publish(swept=ended, **({"succeeded": ended} if well else {}))
+        self._publish(swept=ended, pods=pods_left(sweep), **({"succeeded": ended} if well else {}))
 
     def _delete_all(self, sweep: Sweep, doomed: "deque[Verdict]", between: Callable[[], None]) -> None:
         while doomed and (size := self._slice()) and self._may_act(sweep):
             part = [doomed.popleft() for _ in range(min(size, len(doomed)))]
-            self._act(sweep, [verdict for verdict in part if self._stands(verdict)])
+            self._act(sweep, [verdict for verdict in part if verdict.reason is Reason.ORPHANED or self._stands(verdict)])
             self._publish()
             between()
         if self._duty.led() is None:
@@ -161,8 +162,7 @@ class Passes:
         if self._duty.led() is not None:
             return False
         waits = self.held is not None and self._clock.monotonic() < self._held_until
-        refusal = self.held if waits else sweep.brake()
-        sweep.pull(refusal)
+        sweep.pull(self.held if waits else sweep.brake())
         if not waits:
             self._hold(sweep.braked)
         return sweep.braked is None
@@ -196,8 +196,7 @@ class Passes:
         """Judge GitRepos, show their plans, and note when time makes it necessary again."""
         groups, now = self._store.inventory.groups, self._clock.now()
         known = [owner for owner in owners if owner in groups and self._store.readable(owner.namespace)]
-        if len(known) < len(owners):
-            self._forget(set(owners).difference(known))
+        self._forget(set(owners).difference(known))
         doomed = sweep.decide(known)
         for owner in known:
             plan, gitrepo = sweep.plans[owner], groups[owner].gitrepo
@@ -247,6 +246,8 @@ class Passes:
         if isinstance(happened, Braked) and self.held is not None and self.held.brake == happened.refusal.brake:
             return  # told when it began
         self._duty.tell(happened)
+        if isinstance(happened, OfPods) and isinstance(happened.happened, Attempted):
+            self._spent += happened.happened.deletion.fate in SPENT
         if isinstance(happened, Attempted):
             self._note(happened)
 

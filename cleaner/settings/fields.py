@@ -77,7 +77,10 @@ class Settings:
     lease_duration: Seconds = _setting(
         30.0, "duration", "time after which another replica takes over from one that has died, 3s to 1h"
     )
-    events: bool = _setting(True, "true or false", "let run write Kubernetes Events on the GitRepos that it has cleaned")
+    events: bool = _setting(True, "true or false", "let run and guard write Kubernetes Events on the GitRepos")
+    guard: bool = _setting(
+        True, "true or false", "hold GitRepos by a finalizer, where guard runs; if not, guard only takes off what it finds"
+    )
     metrics_per_gitrepo: bool = _setting(
         True, "true or false", "break the metrics down by GitRepo; false where there are too many of them"
     )

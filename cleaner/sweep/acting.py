@@ -2,15 +2,15 @@
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 import msgspec
 
 from cleaner.cluster import Brake, Clock, ClusterError, Deletion, Deletions, Denied, Doomed, Fate, Refusal, Reread, Sighting
 from cleaner.durations import Seconds
 from cleaner.happened import Attempted, Braked, NamespaceRefused, Observer, Spared
-from cleaner.model import Job, Owner
-from cleaner.retention import Verdict
-from cleaner.sweep.judge import Judge
+from cleaner.model import GitRepo, Job, Moment, Namespace, Owner
+from cleaner.retention import Plan, Verdict
 
 FRESH = 5.0
 """Seconds for which a GET of a GitRepo and its Namespace lets their Jobs be deleted."""
@@ -24,6 +24,19 @@ SPENT = frozenset({Fate.DELETED, Fate.TERMINATING, Fate.UNCONFIRMED})
 _UNSURE = frozenset({Fate.TERMINATING, Fate.UNCONFIRMED})
 
 
+class Judges(Protocol):
+    """Who is asked again before anything goes."""
+
+    def knows(self, owner: Owner) -> bool:
+        """Whether this GitRepo, living or not, is still looked after."""
+
+    def adopt(self, owner: Owner, gitrepo: GitRepo | None, namespace: Namespace) -> None:
+        """Take in a fresh reading of what has the name of a GitRepo, and of its Namespace."""
+
+    def judge(self, owner: Owner, now: Moment) -> Plan:
+        """Judge by what is known now."""
+
+
 class Acting:
     """
     The deletions of one pass. All its state is touched by the caller's thread only; the cluster brings the concurrency.
@@ -31,7 +44,7 @@ class Acting:
     A doomed Job waits, then flies (a request for it may be under way), and lands with a deletion; `again` sends it back to wait.
     """
 
-    def __init__(self, cluster: Deletions, judge: Judge, clock: Clock, tell: Observer, brake: Brake) -> None:
+    def __init__(self, cluster: Deletions, judge: Judges, clock: Clock, tell: Observer, brake: Brake) -> None:
         self.deletions: dict[str, Deletion] = {}
         self.acted: dict[str, Verdict] = {}
         self.refused: list[NamespaceRefused] = []
@@ -124,13 +137,13 @@ class Acting:
             self._unread(read.owner, read.error)
         elif read.namespace is None:
             self._unread(read.owner, Denied("there is no such Namespace any more"))
-        elif read.owner not in self._judge.inventory.groups:
+        elif not self._judge.knows(read.owner):
             # Whoever keeps the inventory current has struck it out since: gone, or another installation's.
             for verdict in self._waiting_of(read.owner):
                 self._leave(verdict, None)
         else:
             self._fresh_until[read.owner] = read.read_at + FRESH
-            self._judge.inventory.adopt(read.owner, read.gitrepo, read.namespace)
+            self._judge.adopt(read.owner, read.gitrepo, read.namespace)
             self._judge_again(read.owner)
 
     def _judge_again(self, owner: Owner) -> None:

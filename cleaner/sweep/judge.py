@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import msgspec
 
 from cleaner.happened import Judged, Observer
-from cleaner.inventory import Group, Inventory
-from cleaner.model import Fleet, GitRepo, Moment, Owner
+from cleaner.inventory import Inventory
+from cleaner.model import Fleet, GitRepo, Job, Moment, Namespace, Owner
 from cleaner.retention import Plan, Policy, Reason, Stuck, Surroundings, Verdict, plan, stuck
 from cleaner.scope import Scope
 
@@ -30,11 +30,19 @@ class Judge(msgspec.Struct):
         group = self.inventory.groups.get(owner)
         return None if group is None else group.gitrepo
 
+    def knows(self, owner: Owner) -> bool:
+        """Whether a GitRepo is in the inventory."""
+        return owner in self.inventory.groups
+
+    def adopt(self, owner: Owner, gitrepo: GitRepo | None, namespace: Namespace) -> None:
+        """Take in a fresh reading."""
+        self.inventory.adopt(owner, gitrepo, namespace)
+
     def judge(self, owner: Owner, now: Moment) -> Plan:
         """Judge one GitRepo by what is known now."""
         group = self.inventory.groups[owner]
         if group.gitrepo is not None and not self.scope.covers(group.gitrepo):
-            self.plans[owner] = _unselected(group)
+            self.plans[owner] = unselected(group.jobs)
         else:
             around = Surroundings(self.inventory.namespace(owner.namespace), self.fleet)
             self.plans[owner] = plan(group.gitrepo, group.jobs, around, self.policy, now)
@@ -45,7 +53,7 @@ class Judge(msgspec.Struct):
         if not acted:
             return self.plans
         owners = {verdict.job.owner for verdict in acted.values()}
-        return {owner: _as_acted(each, acted) if owner in owners else each for owner, each in self.plans.items()}
+        return {owner: as_acted(each, acted) if owner in owners else each for owner, each in self.plans.items()}
 
     def stuck(self, now: Moment) -> list[Stuck]:
         """Tell what is stuck, over all GitRepos."""
@@ -54,20 +62,25 @@ class Judge(msgspec.Struct):
 
     def doomed(self) -> list[Verdict]:
         """Return all verdicts that delete, oldest finish first; those of one moment stay in the API's order."""
-        doomed = [verdict for each in self.plans.values() for verdict in each.doomed]
-        return sorted(doomed, key=_age)
+        return oldest_first(self.plans.values())
 
 
-def _as_acted(each: Plan, acted: dict[str, Verdict]) -> Plan:
+def as_acted(each: Plan, acted: dict[str, Verdict]) -> Plan:
+    """Put the verdicts that were acted on into a plan."""
     verdicts = [acted.get(verdict.job.uid, verdict) for verdict in each.verdicts]
     return msgspec.structs.replace(each, verdicts=verdicts)
+
+
+def oldest_first(plans: Iterable[Plan]) -> list[Verdict]:
+    """Return the verdicts that delete in the order in which they are acted on."""
+    return sorted((verdict for each in plans for verdict in each.doomed), key=_age)
 
 
 def _age(verdict: Verdict) -> Moment:
     return verdict.job.finished or 0.0
 
 
-def _unselected(group: Group) -> Plan:
-    """Judge a GitRepo whose labels have changed during the pass: it is another installation's now."""
+def unselected(jobs: Iterable[Job]) -> Plan:
+    """Judge the Jobs of a GitRepo whose labels have changed during the pass: it is another installation's now."""
     why = "its GitRepo no longer has the labels that this installation selects"
-    return Plan([Verdict(job, Reason.UNREADABLE, detail=why) for job in group.jobs])
+    return Plan([Verdict(job, Reason.UNREADABLE, detail=why) for job in jobs])

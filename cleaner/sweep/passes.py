@@ -16,6 +16,7 @@ from cleaner.sweep.canary import Canary
 from cleaner.sweep.current import CurrentJobs, Find
 from cleaner.sweep.judge import Judge
 from cleaner.sweep.look import Looked, look
+from cleaner.sweep.pods import PodSweep
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -26,6 +27,7 @@ class Order(msgspec.Struct, frozen=True):
     dry_run: bool = False
     max_deletions: int = 0
     lookahead: int = 64
+    orphaned_pods: bool = False
 
 
 class Sweep:
@@ -37,6 +39,7 @@ class Sweep:
         self._looked = Looked(Inventory())
         self._judge = Judge(self._looked.inventory, order.scope, order.policy, Fleet())
         self._acting = Acting(cluster, self._judge, clock, tell, self.brake)
+        self._pods = PodSweep(cluster, order.scope, order.policy, clock, tell, self.brake)
         self._current: CurrentJobs | None = None
         self._backlog = 0
 
@@ -84,8 +87,37 @@ class Sweep:
         self._acting.pull(self._clock_is_off() if doomed else None)
         return doomed
 
+    def decide_on_pods(self, gitrepo: str = "") -> list[Verdict]:
+        """
+        List and judge the Pods that Jobs left behind, if that is asked for, where Jobs could be read; as `decide` for Jobs.
+
+        With `gitrepo`, only those that name it.
+        """
+        if not self._order.orphaned_pods:
+            return []
+        scope, unread = self._order.scope, {refused.namespace for refused in self._looked.refused}
+        parts = [name for name in scope.namespaces if scope.covers_namespace(name)] if scope.namespaces else [""]
+        return self._pods.decide([name for name in parts if name not in unread], self._stop, gitrepo)
+
     def act(self, doomed: list[Verdict], canary: Canary) -> None:
-        """Delete: the Jobs of old commits first, then, behind a canary, current ones. It may be called part after part."""
+        """
+        Delete: the Jobs of old commits first, then, behind a canary, current ones, then Pods. It may be called part after part.
+        """
+        pods = [verdict for verdict in doomed if verdict.reason is Reason.ORPHANED]
+        jobs = [verdict for verdict in doomed if verdict.reason is not Reason.ORPHANED]
+        if jobs:
+            self._act_on_jobs(jobs, canary)
+        if pods:
+            self._act_on_pods(pods)
+
+    def _act_on_pods(self, doomed: list[Verdict]) -> None:
+        acting = self._pods.acting
+        acting.lookahead = self._order.lookahead
+        # A brake that the Jobs have met holds the Pods too; asking it again would tell it twice.
+        self._backlog += len(doomed) if self._acting.brake is not None else acting.delete(doomed, self._allowed())
+        acting.look_again()
+
+    def _act_on_jobs(self, doomed: list[Verdict], canary: Canary) -> None:
         self._acting.lookahead = self._order.lookahead
         if self._current is None:
             self._current = CurrentJobs(self._cluster, self._acting, canary, self._clock, self._tell)
@@ -116,10 +148,10 @@ class Sweep:
     @property
     def braked(self) -> Refusal | None:
         """What stopped the deletions, if anything did."""
-        return self._acting.brake
+        return self._acting.brake or self._pods.acting.brake
 
     def _allowed(self) -> float:
-        return (self._order.max_deletions or float("inf")) - self._acting.spent
+        return (self._order.max_deletions or float("inf")) - self._acting.spent - self._pods.acting.spent
 
     def _delete_current(self, expired: list[Verdict]) -> int:
         """Read Fleet's version again before any current Job goes: a Fleet that makes it again must not see it missing."""
@@ -137,7 +169,7 @@ class Sweep:
 
     def result(self) -> Result:
         """Return what the pass came to."""
-        looked, acting, now = self._looked, self._acting, self._clock.now()
+        looked, acting, pods, now = self._looked, self._acting, self._pods.result(), self._clock.now()
         return Result(
             dry_run=self._order.dry_run,
             fleet=self._judge.fleet,
@@ -146,13 +178,14 @@ class Sweep:
             plans=self._judge.plans_as_acted(acting.acted),
             gitrepos={owner: self._judge.gitrepo(owner) for owner in self._judge.plans},
             deletions=acting.deletions,
-            refused=[*looked.refused, *acting.refused],
-            unreadable=looked.unreadable,
+            refused=[*looked.refused, *acting.refused, *pods.refused],
+            unreadable=[*looked.unreadable, *pods.unreadable],
             stuck=self._judge.stuck(now),
             foreign=looked.foreign,
             left_out=looked.inventory.left_out_jobs,
             parts=looked.parts,
             backlog=self._backlog,
-            brake=acting.brake or looked.stopped,
+            brake=self.braked or looked.stopped,
             tripped=self._current.tripped if self._current else [],
+            pods=pods,
         )

@@ -57,7 +57,9 @@ def _sweeps(title: str, swept: Iterable[Swept], complete: Moment, now: Moment) -
 
 
 def _sweep(swept: Swept, now: Moment) -> str:
-    fates = ", ".join(f"{number(amount)} {text(fate)}" for fate, amount in swept.fates) or "nothing to do"
+    became = [f"{number(amount)} {text(fate)}" for fate, amount in swept.fates]
+    became += [f"{number(amount)} Pods {text(fate)}" for fate, amount in swept.pods]
+    fates = ", ".join(became) or "nothing to do"
     left = f", {number(swept.backlog)} left" if swept.backlog else ""
     detail = f" <i>({text(swept.detail)})</i>" if swept.detail else ""
     good = swept.outcome in ("done", "stopped")

@@ -21,9 +21,16 @@ def routes(exposition: Exposition, vitals: Callable[[], Vitals], page: Callable[
 
     return {
         "/": status_page,
-        "/healthz": lambda _: _health(vitals().ailing),
+        **probes(exposition, lambda: vitals().ailing, lambda: vitals().ready),
+    }
+
+
+def probes(exposition: Exposition, ailing: Callable[[], tuple[str, ...]], ready: Callable[[], bool]) -> Answers:
+    """Serve the metrics and what probes ask, and no page."""
+    return {
+        "/healthz": lambda _: _health(ailing()),
         "/metrics": lambda request: _metrics(request, exposition),
-        "/readyz": lambda _: line(200, "ready") if vitals().ready else line(503, "not ready"),
+        "/readyz": lambda _: line(200, "ready") if ready() else line(503, "not ready"),
     }
 
 

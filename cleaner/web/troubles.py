@@ -10,6 +10,7 @@ from cleaner.happened import (
     CanaryTripped,
     Happened,
     NamespaceRefused,
+    OfPods,
     Requested,
     WatchEnded,
 )
@@ -52,13 +53,15 @@ def trouble_in(event: Happened, at: Moment) -> Trouble | None:
     match event:
         case Attempted(verdict, deletion) if deletion.fate in _BAD:
             job = verdict.job
-            return _trouble(_BAD[deletion.fate], f"Job {job.namespace}/{job.name}", deletion.detail, at, owner=job.owner)
+            return _trouble(_BAD[deletion.fate], f"{job.KIND} {job.namespace}/{job.name}", deletion.detail, at, owner=job.owner)
         case CanaryTripped(job):
             text = "it came back after we deleted it: no current Job of its GitRepo goes for a day"
             return _trouble("canary", f"Job {job.namespace}/{job.name}", text, at, owner=job.owner)
         case NamespaceRefused(namespace, what, problem):
             where = f"Namespace {namespace}" if namespace else "the whole cluster"
             return _trouble("refused", where, f"{what}: {problem}", at)
+        case OfPods(happened):
+            return trouble_in(happened, at)
         case Braked(refusal) if refusal.brake not in ("pause", "stop"):
             return _trouble("brake", refusal.brake, refusal.text, at)
     return _trouble_on_the_wire(event, at)

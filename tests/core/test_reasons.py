@@ -260,9 +260,9 @@ def test_a_job_that_would_sleep_when_it_is_of_age_is_never_due() -> None:
 
 
 def test_every_reason_says_what_it_means() -> None:
-    assert [one.value for one in Reason] == [name for name, _ in oracle.TABLE]
+    assert [one.value for one in Reason] == [*(name for name, _ in oracle.TABLE), "orphaned"]
     assert len({one.meaning for one in Reason}) == len(Reason)
-    assert [one.value for one in Reason if one.deletes] == ["superseded", "expired", "legacy"]
+    assert [one.value for one in Reason if one.deletes] == ["superseded", "expired", "legacy", "orphaned"]
 
 
 LEGACY: dict[str, str] = {"job-name": "shop-00000"}

@@ -11,7 +11,7 @@ from cleaner.happened import Happened
 from cleaner.kube import Connection, KubeCluster, Limits
 from cleaner.result import Result
 from cleaner.retention import Policy
-from cleaner.scope import Scope
+from cleaner.scope import Scope, parse_selector
 from cleaner.sweep import Canary, Order, Sweep
 
 FLEET = "v0.16.1"
@@ -68,21 +68,24 @@ def sweep(
     timer: Clock | None = None,
     max_deletions: int = 0,
     lookahead: int = 64,
+    orphaned_pods: bool = False,
+    selector: str = "",
     **limits: Any,
 ) -> Passed:
     """Look, decide, let the test change the world, act."""
     timer = timer or clock()
     happened: list[Happened] = []
     order = Order(
-        Scope(tuple(namespace.split(","))) if namespace else Scope(),
+        Scope(tuple(namespace.split(",")) if namespace else (), selector=parse_selector(selector)),
         policy or Policy(),
         dry_run=bool(limits.get("dry_run")),
         max_deletions=max_deletions,
         lookahead=lookahead,
+        orphaned_pods=orphaned_pods,
     )
     one = Sweep(cluster(kubeconfig, timer, **limits), order, timer, happened.append, brake)
     one.look()
-    doomed = one.decide()
+    doomed = [*one.decide(), *one.decide_on_pods()]
     if between is not None:
         between()
     canary = canary or Canary(pause=0.1)

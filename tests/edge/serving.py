@@ -83,7 +83,13 @@ def serving(
     stopped = threading.Event()
     happened: list[Happened] = []
     scope = Scope(tuple(namespace.split(","))) if namespace else Scope()
-    order = Order(scope, policy or KEEP_ALL, dry_run=bool(limits.get("dry_run")), max_deletions=limits.pop("max_deletions", 0))
+    order = Order(
+        scope,
+        policy or KEEP_ALL,
+        dry_run=bool(limits.get("dry_run")),
+        max_deletions=limits.pop("max_deletions", 0),
+        orphaned_pods=bool(limits.pop("orphaned_pods", False)),
+    )
     timer = clock()._replace(sleep=lambda seconds: (stopped.wait(seconds), None)[1])
     kube = cluster(kubeconfig, timer, **limits)
 

@@ -19,6 +19,7 @@ from cleaner.happened import (
     Late,
     Led,
     NamespaceRefused,
+    OfPods,
     Requested,
     Spared,
     Swept,
@@ -26,7 +27,7 @@ from cleaner.happened import (
     WatchEnded,
 )
 from cleaner.metrics import Exposition, Metrics
-from cleaner.model import Fleet, GitRepo, Job, Outcome, Owner, identity
+from cleaner.model import Fleet, GitRepo, Job, OrphanedPod, Outcome, Owner, identity
 from cleaner.retention import Plan, Reason, Stuck, Verdict
 from cleaner.retention.stuck import StuckKind
 from cleaner.snapshot import Snapshot, Tally, View, Vitals
@@ -46,6 +47,18 @@ def attempted(fate: Fate, owner: Owner = SHOP, outcome: Outcome = FAILED, reason
     """An attempt to delete, with a message that no metric may tell."""
     doomed = job(owner, outcome)
     return Attempted(Verdict(doomed, reason), Deletion(Doomed(doomed, 0.0), fate, "secret-message"))
+
+
+def pod(outcome: Outcome = FAILED) -> OrphanedPod:
+    """A Pod that its Job left behind; it knows its GitRepo by name alone."""
+    owner = Owner(SHOP.namespace, SHOP.name, "")
+    return OrphanedPod(owner, identity("secret-pod", "secret-pod-uid", "7", "secret-commit"), 1000.0, outcome, 1042.0)
+
+
+def of_pods(fate: Fate, outcome: Outcome = FAILED) -> OfPods:
+    """An attempt to delete a Pod."""
+    doomed = pod(outcome)
+    return OfPods(Attempted(Verdict(doomed, Reason.ORPHANED), Deletion(Doomed(doomed, 0.0), fate, "secret-message")))
 
 
 def view(owner: Owner = SHOP, tally: Tally | None = None, *, lives: bool = True, stuck: tuple[Stuck, ...] = ()) -> View:
@@ -71,6 +84,7 @@ def snapshot(*views: View) -> Snapshot:
         next_due=2100.0,
         swept=1900.0,
         succeeded=1800.0,
+        pods={(Owner("team", "shop", ""), FAILED, Reason.YOUNG): 2, (Owner("team", "gone", ""), SUCCEEDED, Reason.PROTECTED): 1},
     )
 
 
@@ -118,6 +132,8 @@ def everything() -> Iterator[Happened]:
     """One of each that can happen, and every fate."""
     yield from (attempted(fate) for fate in Fate)
     yield Spared(Verdict(job(), Reason.CURRENT))
+    yield from (of_pods(fate) for fate in Fate)
+    yield OfPods(Spared(Verdict(pod(), Reason.PROTECTED)))
     yield Braked(Refusal("clock", "secret-message"))
     yield CanaryTripped(job(), job())
     yield Requested("list", "jobs", "200", 0.02)

@@ -27,6 +27,7 @@ from cleaner.happened import (
     Late,
     Led,
     NamespaceRefused,
+    OfPods,
     Read,
     Requested,
     Spared,
@@ -37,12 +38,14 @@ from cleaner.happened import (
 )
 from cleaner.logs import Log, route_standard_logging
 from cleaner.logs.lasting import MOST
-from cleaner.model import Job, Outcome, Owner, identity
+from cleaner.model import Job, OrphanedPod, Outcome, Owner, identity
 from cleaner.retention import Plan, Reason, Verdict
 
 SECRET = "s3cr3t-t0k3n"
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\r\nFAKE LINE\x9b31m\u202e"
 JOB = Job(Owner("team-a", "shop", "u1"), identity("shop-1", "uid-1", "1", "abc"), 0.0, Outcome.FAILED, 1.0)
+POD = OrphanedPod(Owner("team-a", "shop", ""), identity("pod-1", "uid-2", "1", "abc"), 0.0, Outcome.FAILED, 1.0)
+OF_POD = {"namespace": "team-a", "pod": "pod-1", "uid": "uid-2", "gitrepo": "shop", "commit": "abc"}
 OF_JOB = {"namespace": "team-a", "job": "shop-1", "uid": "uid-1", "gitrepo": "shop", "commit": "abc"}
 
 
@@ -106,6 +109,12 @@ EXPECTED: list[tuple[Happened, str, dict[str, Any]]] = [
         Unreadable("job", "ns", "j", "bad"),
         "warning",
         {"event": "unreadable", "kind": "job", "namespace": "ns", "name": "j", "error": "bad"},
+    ),
+    (OfPods(attempted(Fate.DELETED, job=POD)), "info", {"event": "deleted", **OF_POD, "reason": "superseded", "detail": ""}),
+    (
+        OfPods(NamespaceRefused("ns", "list Pods", "403", denied=True)),
+        "error",
+        {"event": "refused", "namespace": "ns", "what": "list Pods", "error": "403"},
     ),
     (Braked(Refusal("clock", "off")), "warning", {"event": "braked", "brake": "clock", "detail": "off"}),
     (Braked(Refusal("leader", "b leads")), "info", {"event": "braked", "brake": "leader", "detail": "b leads"}),
@@ -206,7 +215,7 @@ def test_the_lines_of_a_pass_name_it_and_those_of_other_threads_do_not(bench: Be
     assert [line.get("sweep") for line in bench.lines] == ["5f-2", "5f-2", "5f-1", None, "5f-1", None]
 
 
-@pytest.mark.parametrize(("level", "count"), [("debug", 16), ("info", 13), ("warning", 7), ("", 7), ("error", 2), ("WARNING", 7)])
+@pytest.mark.parametrize(("level", "count"), [("debug", 18), ("info", 15), ("warning", 8), ("", 8), ("error", 3), ("WARNING", 8)])
 def test_the_level_is_kept(level: str, count: int) -> None:
     bench = Bench(level)
 

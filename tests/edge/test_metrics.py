@@ -12,11 +12,11 @@ import pytest
 from prometheus_client import REGISTRY
 
 from cleaner.cluster import Fate
-from cleaner.happened import Finished, Led, Read, Requested, Swept
+from cleaner.happened import Finished, Led, OfPods, Read, Requested, Spared, Swept
 from cleaner.metrics import CATALOGUE, Metrics
 from cleaner.metrics.ledger import GONE_FOR, MOST
 from cleaner.model import Owner
-from cleaner.retention import Reason
+from cleaner.retention import Reason, Verdict
 from cleaner.retention.stuck import StuckKind
 from cleaner.snapshot import Tally, Vitals
 from tests.edge.telling import (
@@ -30,6 +30,8 @@ from tests.edge.telling import (
     families,
     full,
     job,
+    of_pods,
+    pod,
     snapshot,
     text_of,
     view,
@@ -77,6 +79,34 @@ def test_what_happened_is_counted() -> None:
     assert read["fleet_jobs_finished_total", ("shop", "team", "succeeded")] == 1
     assert read["sweeps_total", ("done", "interval")] == read["leader_changes_total", ()] == 1
     assert read["announcements_dropped_total", ()] == 2
+
+
+def test_pods_are_counted_apart_from_jobs() -> None:
+    told, before = Told(), Told()
+
+    told.tell(*(of_pods(fate) for fate in Fate), of_pods(Fate.DELETED, SUCCEEDED))
+    told.tell(OfPods(Spared(Verdict(pod(), Reason.PROTECTED))))
+
+    old = before.scrape()
+    assert {key: count for key, count in told.scrape().items() if count != old.get(key) and "process_" not in key[0]} == {
+        ("pods_deleted_total", ("shop", "team", "failed")): 1,
+        ("pods_deleted_total", ("shop", "team", "succeeded")): 1,
+        ("pod_errors_total", ("shop", "team", "failed", "failed")): 1,
+        ("pod_errors_total", ("shop", "team", "failed", "denied")): 1,
+        ("pod_errors_total", ("shop", "team", "failed", "unconfirmed")): 1,
+    }
+
+
+def test_pods_that_are_still_there_are_told() -> None:
+    """Those of GitRepos that do not live share one series for each Namespace."""
+    assert Told(snapshot(view())).of("pods_retained") == {
+        ("shop", "team", "failed", "young"): 2,
+        ("", "team", "succeeded", "protected"): 1,
+    }
+    assert Told(snapshot(view()), per_gitrepo=False).of("pods_retained") == {
+        ("", "", "failed", "young"): 2,
+        ("", "", "succeeded", "protected"): 1,
+    }
 
 
 def test_durations_are_in_their_buckets() -> None:

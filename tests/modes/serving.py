@@ -26,10 +26,12 @@ class Answered(NamedTuple):
 class Running:
     """A service under way; the end of the block kills it, if it has not ended."""
 
+    COMMAND: tuple[str, ...] = ("run", "--fleet-version", "v0.16.1")
+
     def __init__(self, kubeconfig: Path, *flags: str) -> None:
         (self.port,) = free_ports(1)
         self.process = subprocess.Popen(
-            command("run", "--listen", f"127.0.0.1:{self.port}", "--fleet-version", "v0.16.1", *flags),
+            command(*self.COMMAND, "--listen", f"127.0.0.1:{self.port}", *flags),
             env=environment(kubeconfig),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

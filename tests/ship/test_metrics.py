@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cleaner.metrics import CATALOGUE, LABELS
+from cleaner.happened import Requested
+from cleaner.metrics import CATALOGUE, GUARDS, LABELS, GuardMetrics
 from docs import generate
 from tests.edge.telling import OPENMETRICS, Told, families, full
 
@@ -47,6 +48,18 @@ def test_every_own_name_has_the_prefix_and_every_help_is_a_sentence() -> None:
     helped = [metric.name for metric in CATALOGUE if not re.fullmatch(r"[^|\n]+\.", metric.help)]
 
     assert (named, helped) == ([], [])
+
+
+def test_every_metric_of_the_guard_is_exported_and_on_its_page() -> None:
+    metrics = GuardMetrics("1", lambda: (1, 2, 3), lambda: True)
+    metrics(Requested("get", "gitrepos", "200", 0.1))
+    exported = families(metrics.exposition("", ""))
+    page = (PAGE.parent / "guard.md").read_text(encoding="utf-8")
+    suffixes = {"counter": "_total", "info": "_info"}
+    own = sorted(f.name + suffixes.get(f.type, "") for f in exported if f.name.startswith("gitjob_cleaner_") and f.samples)
+
+    assert own == sorted(metric.name for metric in GUARDS)
+    assert [metric.name for metric in GUARDS if f"`{metric.name}`" not in page] == []
 
 
 def test_every_question_asks_for_what_is_exported() -> None:

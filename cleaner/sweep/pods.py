@@ -1,0 +1,235 @@
+"""The Pods that Jobs left behind: found by their form, judged like Jobs, deleted by the same contract."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from cleaner.cluster import Brake, Clock, Cluster, ClusterError, Denied, Expired
+from cleaner.happened import Attempted, Happened, Judged, NamespaceRefused, Observer, OfPods, Read, Spared, Unreadable
+from cleaner.model import GitRepo, Job, Moment, Namespace, OrphanedPod, Owner, Pod, identity
+from cleaner.result import PodResult
+from cleaner.retention import Bounds, Plan, Policy, Rule, Verdict, plan_pods
+from cleaner.scope import Scope
+from cleaner.sweep.acting import Acting
+from cleaner.sweep.judge import as_acted, oldest_first, unselected
+
+_LONGEST_COMMIT = 200
+_AT_ONCE = Policy(Rule(0, 0.0), Rule(0, 0.0), settle=0.0, bounds=Bounds(age_max=0.0))
+
+
+class _Group(msgspec.Struct):
+    """The Pods that name one GitRepo, and what has that name."""
+
+    namespace: Namespace
+    gitrepo: GitRepo | None = None
+    pods: list[OrphanedPod] = msgspec.field(default_factory=list)
+
+
+class _PodJudge:
+    """Holds the plans of the Pods of a pass, by the GitRepos that they name; every one comes from `retention.plan_pods`."""
+
+    def __init__(self, scope: Scope, policy: Policy) -> None:
+        self.groups: dict[Owner, _Group] = {}
+        self.plans: dict[Owner, Plan] = {}
+        self._scope, self._policy = scope, policy
+
+    def add(self, pods: Iterable[OrphanedPod]) -> None:
+        """Take in Pods; until their GitRepo and Namespace have been read, nothing lets them go."""
+        for pod in pods:
+            unseen = Namespace(pod.namespace, problem="its Namespace has not been seen")
+            self.groups.setdefault(pod.owner, _Group(unseen)).pods.append(pod)
+
+    def knows(self, owner: Owner) -> bool:
+        """Whether Pods name this GitRepo."""
+        return owner in self.groups
+
+    def adopt(self, owner: Owner, gitrepo: GitRepo | None, namespace: Namespace) -> None:
+        """Take in a fresh reading: Pods tell no uid, so whatever has the name of their GitRepo speaks for them."""
+        self.groups[owner].gitrepo, self.groups[owner].namespace = gitrepo, namespace
+
+    def doubt(self, owner: Owner, problem: str) -> None:
+        """Keep all Pods of a GitRepo."""
+        self.groups[owner].namespace = Namespace(owner.namespace, problem=problem)
+
+    def doubt_run(self, job: Job, problem: str) -> None:
+        """Keep the Pods of one Job."""
+        group = self.groups[job.owner]
+        group.pods = [msgspec.structs.replace(pod, problem=problem) if _left_by(pod, job) else pod for pod in group.pods]
+
+    def drop_run(self, job: Job) -> None:
+        """Forget the Pods of a Job that lives: they are not orphaned, whatever they wait for."""
+        group = self.groups[job.owner]
+        group.pods = [pod for pod in group.pods if not _left_by(pod, job)]
+
+    def judge_all(self, now: Moment) -> None:
+        """Judge all."""
+        for owner in self.groups:
+            self.judge(owner, now)
+
+    def judge(self, owner: Owner, now: Moment) -> Plan:
+        """Judge the Pods of one GitRepo by what is known now."""
+        group = self.groups[owner]
+        if group.gitrepo is not None and not self._scope.covers(group.gitrepo):
+            self.plans[owner] = unselected(group.pods)
+        else:
+            self.plans[owner] = plan_pods(owner, group.gitrepo, group.pods, self._namespace(group), self._policy, now)
+        return self.plans[owner]
+
+    def _namespace(self, group: _Group) -> Namespace:
+        """What speaks for the Namespace; of a GitRepo that does not live nobody can tell whose it was, if labels select."""
+        if group.gitrepo is not None or not self._scope.selector or group.namespace.problem:
+            return group.namespace
+        return Namespace(group.namespace.name, problem="its GitRepo does not live, so it has no labels to select it by")
+
+    def doomed(self) -> list[Verdict]:
+        """Return all verdicts that delete, oldest finish first."""
+        return oldest_first(self.plans.values())
+
+    def plans_as_acted(self, acted: dict[str, Verdict]) -> dict[Owner, Plan]:
+        """Return the plans, with the verdict that was acted on for each Pod whose deletion was tried."""
+        return {owner: as_acted(each, acted) for owner, each in self.plans.items() if each.verdicts}
+
+
+class PodSweep:
+    """
+    The half of a pass that sees to Pods; `brake` is asked before each deletion.
+
+    A Pod is orphaned if nothing owns it and no Job has its Job's uid any more: a uid that is gone never comes back, so that is
+    asked once, of those that nothing else keeps.
+    """
+
+    def __init__(self, cluster: Cluster, scope: Scope, policy: Policy, clock: Clock, tell: Observer, brake: Brake) -> None:
+        self._cluster, self._scope, self._clock, self._tell, self._stop = cluster, scope, clock, tell, brake
+        self._judge = _PodJudge(scope, policy)
+        self._refused: list[NamespaceRefused] = []
+        self._unreadable: list[Unreadable] = []
+        self.acting = Acting(cluster, self._judge, clock, self._told, brake)
+
+    def decide(self, namespaces: Iterable[str], stop: Brake, gitrepo: str = "") -> list[Verdict]:
+        """
+        List the Pods of Namespaces (an empty name: of all), or only those of one GitRepo; return what is to go, oldest first.
+
+        `stop` is asked between pages.
+        """
+        self._stop = stop
+        for namespace in namespaces:
+            self._judge.add(pod for pod in self._listed(namespace) if gitrepo in ("", pod.owner.name))
+        for read in self._cluster.reread([owner for owner in self._judge.groups if owner.name]):
+            if read.error is not None:
+                self._judge.doubt(read.owner, f"its GitRepo or its Namespace cannot be read: {read.error}")
+            elif read.namespace is None:
+                self._judge.doubt(read.owner, "there is no such Namespace any more")
+            elif read.gitrepo is not None and not self._scope.covers(read.gitrepo):
+                del self._judge.groups[read.owner]
+            else:
+                self._judge.adopt(read.owner, read.gitrepo, read.namespace)
+        self._judge.judge_all(self._clock.now())
+        self._look_for_jobs()
+        for owner, plan in self._judge.plans.items():
+            self._told(Judged(self._judge.groups[owner].gitrepo, plan))
+        return self._judge.doomed()
+
+    def _listed(self, namespace: str) -> list[OrphanedPod]:
+        """List the orphans of a Namespace; where that fails, all its Pods stay, and it is told."""
+        try:
+            try:
+                pods, unreadable = self._gather(namespace)
+            except Expired:
+                pods, unreadable = self._gather(namespace)
+        except ClusterError as error:
+            self._told(NamespaceRefused(namespace, "list Pods", str(error), isinstance(error, Denied)))
+            return []
+        for bad in unreadable:
+            self._told(bad)
+        return pods
+
+    def _gather(self, namespace: str) -> tuple[list[OrphanedPod], list[Unreadable]]:
+        pods: list[OrphanedPod] = []
+        unreadable: list[Unreadable] = []
+        seen = 0
+        for page in self._cluster.pods(namespace):
+            pods += [_orphan(pod) for pod in page.facts if _may_be_orphaned(pod) and self._scope.covers_namespace(pod.namespace)]
+            unreadable += [Unreadable("Pod", bad.namespace, bad.name, bad.problem) for bad in page.unreadable]
+            seen += len(page.facts) + page.foreign
+            self._tell(Read("Pod", seen))
+            refusal = self._stop()
+            if refusal is not None:
+                self.acting.pull(refusal)
+                return [], []
+        return pods, unreadable
+
+    def _look_for_jobs(self) -> None:
+        """Look whether the Jobs of what is to go are gone: a Pod stays whose Job lives, or may live."""
+        pods = [verdict.job for verdict in self._judge.doomed()]
+        jobs = dict.fromkeys(_job_of(pod) for pod in pods if isinstance(pod, OrphanedPod))
+        for seen in self._cluster.find(jobs):
+            if seen.error is not None:
+                self._judge.doubt_run(seen.job, f"whether its Job is gone cannot be seen: {seen.error}")
+            elif seen.uid == seen.job.uid:
+                self._judge.drop_run(seen.job)
+            else:
+                continue
+            self._judge.judge(seen.job.owner, self._clock.now())
+
+    def _told(self, happened: Happened) -> None:
+        """Tell what happened to Pods as such; what is no matter of Pods alone goes on as it is."""
+        if isinstance(happened, NamespaceRefused):
+            if happened.what == "delete":
+                happened = msgspec.structs.replace(happened, what="delete Pods")
+            self._refused.append(happened)
+        if isinstance(happened, Unreadable):
+            self._unreadable.append(happened)
+        if isinstance(happened, Judged | Attempted | Spared | NamespaceRefused | Unreadable):
+            happened = OfPods(happened)
+        self._tell(happened)
+
+    def result(self) -> PodResult:
+        """Return what came of it so far."""
+        acting = self.acting
+        return PodResult(
+            self._judge.plans_as_acted(acting.acted), acting.deletions, self._refused, self._unreadable, acting.brake
+        )
+
+
+def _may_be_orphaned(pod: Pod) -> bool:
+    return pod.outcome is not None and not pod.owned
+
+
+def _orphan(pod: Pod) -> OrphanedPod:
+    return OrphanedPod(
+        Owner(pod.namespace, pod.gitrepo, ""),
+        identity(pod.name, pod.uid, pod.version, pod.commit[:_LONGEST_COMMIT]),
+        pod.created,
+        pod.outcome,
+        pod.finished,
+        annotations=pod.annotations,
+        marks=Job.DELETING if pod.deleting else 0,
+        problem="" if pod.gitrepo else "its command line names no GitRepo",
+        job=pod.job,
+        job_uid=pod.job_uid,
+    )
+
+
+def _job_of(pod: OrphanedPod) -> Job:
+    """Return the Job that left a Pod, as far as the Pod tells."""
+    return Job(pod.owner, identity(pod.job, pod.job_uid, "", ""), 0.0)
+
+
+def _left_by(pod: OrphanedPod, job: Job) -> bool:
+    return (pod.job, pod.job_uid) == (job.name, job.uid)
+
+
+def clear_orphaned_pods(cluster: Cluster, gitrepo: Owner, clock: Clock, tell: Observer, brake: Brake) -> PodResult:
+    """
+    Delete the finished Pods that Jobs of one GitRepo left behind, now: no age and no settle time keeps them.
+
+    All else of the contract holds: annotations that protect, a Job that lives, preconditions, `brake` before each (hand in one
+    that asks them all, as `Sweep.brake` does). `PodResult.left()` tells what is still there, `refused` and `brake` why.
+    Never raises a ClusterError.
+    """
+    pods = PodSweep(cluster, Scope(), _AT_ONCE, clock, tell, brake)
+    doomed = pods.decide([gitrepo.namespace], brake, gitrepo.name)
+    if doomed:
+        pods.acting.delete(doomed, float("inf"))
+        pods.acting.look_again()
+    return pods.result()
