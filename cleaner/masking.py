@@ -1,12 +1,17 @@
-"""What no log, Event or page may repeat: credentials in texts that come from elsewhere."""
+"""What no log, Event or page may repeat: credentials in texts that come from elsewhere. Rather too much than too little."""
 
 import re
 
+_KEYS = r"(?i)\b(\w*(?:token|password|passwd|secret|authorization))"
+
 _SECRETS = (
-    (re.compile(r"(?<=://)[^/\s@]+@"), ""),
-    (re.compile(r"(https?://[^\s?]+)\?\S*"), r"\1"),
-    (re.compile(r"(?i)\b(bearer|basic)\s+\S+"), r"\1 …"),
-    (re.compile(r"(?i)\b(token|password|passwd|secret|authorization)(\s*[=:]\s*)(?!bearer|basic)\S+"), r"\1\2…"),
+    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|$)"), "…"),
+    (re.compile(r"(?<=://)[^/\s]+@"), ""),
+    (re.compile(r"(?<=://)[^\s@/:]*:(?!\d+/)[^\s@]*@"), ""),
+    (re.compile(r"(https?://[^\s?\"']+)\?[^\s\"']*"), r"\1"),
+    (re.compile(r"(?i)\b(bearer|basic)\s+[^\s\"']+"), r"\1 …"),
+    (re.compile(_KEYS + r"([\"']?\s*[=:]\s*[\"']?)(?!bearer|basic)[^\s\"',;&]+"), r"\1\2…"),
+    (re.compile(r"\b(gh[pousr]_|github_pat_|glpat-)[\w-]{8,}"), r"\1…"),
 )
 
 

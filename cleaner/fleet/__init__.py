@@ -2,6 +2,7 @@
 
 from cleaner.fleet.adoption import read_adoptable
 from cleaner.fleet.changes import Change, WatchError, read_change
+from cleaner.fleet.errors import failure_of
 from cleaner.fleet.names import job_name
 from cleaner.fleet.objects import Shared
 from cleaner.fleet.pages import (
@@ -29,6 +30,7 @@ __all__ = [
     "Unreadable",
     "WatchError",
     "deployment_page",
+    "failure_of",
     "find_job",
     "fleet_version",
     "gitrepo_page",
