@@ -1,9 +1,10 @@
-"""Why a Job failed: what its Pod said last, else what Fleet tells of its GitRepo. It goes with the Pod and the Job."""
+"""Why a Job failed: what its Pod said last, else what Fleet tells of its GitRepo; and how an Event keeps that."""
 
+import re
 from collections.abc import Iterator
 from typing import Protocol
 
-from cleaner.cluster import ClusterError, States
+from cleaner.cluster import Announcement, ClusterError, States
 from cleaner.fleet import Page, failure_of
 from cleaner.masking import masked
 from cleaner.model import Job, Outcome, Pod
@@ -11,7 +12,14 @@ from cleaner.model import Job, Outcome, Pod
 LOST = "its Pod is gone and Fleet tells no reason"
 SILENT = "its Pod left no message"
 
+KEPT = "JobErrorKept"
+"""The reason of the Events that keep errors."""
+
+LONGEST = 1024
+"""Bytes of an Event's message, which is what the API takes."""
+
 _GAP = " … "
+_MESSAGE = re.compile(r"Job (\S+), commit (\S*): (.*)")
 
 
 class Testimony(Protocol):
@@ -75,3 +83,20 @@ def shortened(text: str, most: int) -> str:
     head = whole[: room // 4].decode(errors="ignore")
     tail = whole[len(whole) - (room - room // 4) :].decode(errors="ignore")
     return f"{head.rstrip()}{_GAP}{tail.lstrip()}"
+
+
+def keeping(job: Job, text: str) -> Announcement:
+    """Make the Event that keeps an error; of a long one as much as fits."""
+    head = f"Job {job.name}, commit {commit_of(job)}: "
+    return Announcement(job.owner, KEPT, head + shortened(text, LONGEST - len(head.encode())), warning=True)
+
+
+def commit_of(job: Job) -> str:
+    """The commit as it may be told: an annotation may say anything."""
+    return "".join(c for c in job.commit if c.isascii() and c.isalnum())[:64] or "unknown"
+
+
+def kept_in(message: str) -> tuple[str, str, str]:
+    """Job, commit and text of an Event's message; one that was written otherwise is all text."""
+    found = _MESSAGE.fullmatch(message)
+    return (found[1], found[2], masked(found[3])) if found else ("", "", masked(message))

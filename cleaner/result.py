@@ -7,12 +7,16 @@ import msgspec
 
 from cleaner.cluster import UNDONE, Deletion, Fate, Refusal
 from cleaner.happened import NamespaceRefused, Unreadable
-from cleaner.model import Fleet, GitRepo, Job, Moment, Owner
+from cleaner.model import Fleet, GitRepo, Job, KeptError, Moment, Owner
 from cleaner.retention import Plan, Stuck, Verdict
 
 
 class Result(msgspec.Struct):
-    """The outcome of one pass. Counts are of what happened, after the API had answered."""
+    """
+    The outcome of one pass. Counts are of what happened, after the API had answered.
+
+    `kept_errors` are read for an explanation only; `not_recalled` is why they could not be.
+    """
 
     dry_run: bool
     fleet: Fleet
@@ -30,6 +34,8 @@ class Result(msgspec.Struct):
     backlog: int = 0
     brake: Refusal | None = None
     tripped: list[Job] = msgspec.field(default_factory=list)
+    kept_errors: list[KeptError] = msgspec.field(default_factory=list)
+    not_recalled: str = ""
 
     def verdicts(self) -> Iterator[Verdict]:
         """All verdicts, GitRepo by GitRepo."""

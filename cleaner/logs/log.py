@@ -14,6 +14,8 @@ from cleaner.happened import (
     Attempted,
     Braked,
     CanaryTripped,
+    ErrorKept,
+    ErrorsRecalled,
     Finished,
     Happened,
     Late,
@@ -64,6 +66,8 @@ class Log:
             SweepBegan: self._sweep_began,
             Swept: self._swept,
             AnnouncementsDropped: self._dropped,
+            ErrorKept: self._error_kept,
+            ErrorsRecalled: self._recalled,
         }
 
     def say(self, event: str, **fields: Any) -> None:
@@ -170,6 +174,16 @@ class Log:
 
     def _dropped(self, happened: AnnouncementsDropped) -> None:
         self._line(_WARNING, "announcements dropped", count=happened.count, detail=happened.detail)
+
+    def _error_kept(self, happened: ErrorKept) -> None:
+        told: dict[str, Any] = {"log": list(happened.lines)} if happened.lines else {}
+        told |= {"problem": happened.problem} if happened.problem else {}
+        event = "error not kept" if happened.problem else "error kept"
+        self._line(_WARNING, event, **_job(happened.job), error=happened.text, **told)
+
+    def _recalled(self, happened: ErrorsRecalled) -> None:
+        if happened.problem:
+            self._line(_INFO, "kept errors cannot be read", error=happened.problem)
 
 
 def _level_of(swept: Swept) -> int:

@@ -77,6 +77,7 @@ JOB_DELETIONS = _counter(
 SPARED = _counter("spared_total", "Jobs that were needed after all when they were looked at again just before their deletion.")
 BRAKES_PULLED = _counter("brakes_total", "Times that a brake has stopped the deletions.", ("brake",), BRAKES)
 CANARY_TRIPPED = _counter("canary_tripped_total", "Current Jobs that came back after they had been deleted.")
+ERRORS_KEPT = _counter("errors_kept_total", "Errors of failed Jobs that are kept in an Event on their GitRepo.")
 
 JOBS_RETAINED = _gauge("jobs_retained", "Jobs that are kept now, and why.", (*GITREPO, "outcome", "reason"))
 BACKLOG = _gauge("backlog_jobs", "Jobs that are due and still there.", GITREPO)
@@ -177,6 +178,7 @@ SECTIONS = {
         SPARED,
         BRAKES_PULLED,
         CANARY_TRIPPED,
+        ERRORS_KEPT,
     ),
     "What is there now": (
         JOBS_RETAINED,

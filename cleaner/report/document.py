@@ -7,7 +7,7 @@ from typing import BinaryIO
 import msgspec
 
 from cleaner.cluster import Refusal
-from cleaner.model import Fleet, Owner
+from cleaner.model import Fleet, KeptError, Owner
 from cleaner.report import wording
 from cleaner.report.heading import Heading
 from cleaner.result import Result, exit_code
@@ -71,6 +71,16 @@ class NoteLine(msgspec.Struct, frozen=True):
     text: str
 
 
+class KeptErrorLine(msgspec.Struct, frozen=True):
+    """Why a Job of the GitRepo failed, as an Event keeps it, and when that was written."""
+
+    gitrepo: str
+    job: str
+    commit: str
+    text: str
+    at: str | None
+
+
 class Totals(msgspec.Struct, frozen=True):
     """Counts. `kept` and `doomed` are verdicts by reason, `results` what became of the doomed; `backlog` is left by a cap."""
 
@@ -103,6 +113,7 @@ class Head(msgspec.Struct, frozen=True):
     unreadable: list[UnreadableLine]
     stuck: list[StuckLine]
     notes: list[NoteLine]
+    kept_errors: list[KeptErrorLine]
 
 
 class Document(Head, frozen=True):
@@ -154,8 +165,19 @@ def head(heading: Heading, result: Result) -> Head:
         refused=[RefusedLine(r.namespace, r.what, r.problem, r.denied) for r in result.refused],
         unreadable=[UnreadableLine(bad.kind, bad.namespace, bad.name, bad.problem) for bad in result.unreadable],
         stuck=[_stuck_line(found) for found in result.stuck],
-        notes=[NoteLine(f"{o.namespace}/{o.name}", note) for o, plan in result.plans.items() for note in plan.notes],
+        notes=_notes(result),
+        kept_errors=[_kept_error_line(kept) for kept in result.kept_errors],
     )
+
+
+def _notes(result: Result) -> list[NoteLine]:
+    notes = [NoteLine(f"{o.namespace}/{o.name}", note) for o, plan in result.plans.items() for note in plan.notes]
+    return notes + ([NoteLine("", f"kept errors cannot be read: {result.not_recalled}")] if result.not_recalled else [])
+
+
+def _kept_error_line(kept: KeptError) -> KeptErrorLine:
+    where = f"{kept.gitrepo.namespace}/{kept.gitrepo.name}"
+    return KeptErrorLine(where, kept.job, kept.commit, kept.text, wording.stamp(kept.at))
 
 
 def _stuck_line(found: Stuck) -> StuckLine:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
+from cleaner.failures import LONGEST
 from cleaner.model import GitRepo, Moment, Owner
 from cleaner.report import wording
 from cleaner.report.heading import Heading
@@ -117,8 +118,18 @@ def write_explanation(out: TextIO, heading: Heading, result: Result, gitrepo: Gi
     _table(out, ("JOB", "OUTCOME", "COMMIT", "AGE", "VERDICT", "REASON", "UNTIL"), rows)
     for reason in dict.fromkeys(verdict.reason for verdict in verdicts):
         _line(out, f"{reason.value}: {reason.meaning}")
-    for line in _troubles(result):
+    for line in (*_kept_errors(result), *_troubles(result)):
         _line(out, line)
+
+
+def _kept_errors(result: Result) -> Iterable[str]:
+    if result.not_recalled:
+        yield f"Kept errors cannot be read, which needs list on events: {printable(result.not_recalled)}"
+    for kept in result.kept_errors:
+        at = wording.stamp(kept.at) or "-"
+        yield f"ERROR KEPT {at} {printable(kept.job)} commit {printable(kept.commit[:12])}: {printable(kept.text, LONGEST)}"
+    if result.kept_errors:
+        yield "Kept errors are Events and last as long as the API keeps those, an hour by default"
 
 
 def _explained(verdict: Verdict, now: Moment) -> Row:
