@@ -13,6 +13,14 @@ _SECRETS = (
     (re.compile(_KEYS + r"([\"']?\s*[=:]\s*[\"']?)(?!bearer|basic)[^\s\"',;&]+"), r"\1\2…"),
     (re.compile(r"\b(gh[pousr]_|github_pat_|glpat-)[\w-]{8,}"), r"\1…"),
 )
+_HALF_A_KEY = re.compile(r"\A.*-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL)
+_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
+
+
+def masked_lines(text: str) -> list[str]:
+    """Make a text lines without control characters and credentials; a key stands over several of them."""
+    whole = _HALF_A_KEY.sub("…", _KEY.sub("…", text))
+    return [line for line in map(masked, whole.splitlines()) if line]
 
 
 def masked(text: str) -> str:

@@ -18,11 +18,13 @@ from cleaner.fleet.pages import (
     read_job,
     read_namespace,
 )
-from cleaner.fleet.pods import pod_page
+from cleaner.fleet.pods import APPLIER, CLONER, pod_page
 from cleaner.fleet.version import deployment_page, fleet_version, read_image_tag
 from cleaner.fleet.wire import Body
 
 __all__ = [
+    "APPLIER",
+    "CLONER",
     "Body",
     "Change",
     "Page",
