@@ -4,8 +4,12 @@ import re
 
 _KEYS = r"(?i)\b(\w*(?:token|password|passwd|secret|authorization))"
 
+_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
+_HALF_A_KEY = re.compile(r"\A.*-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL)
+
 _SECRETS = (
-    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|$)"), "…"),
+    (_KEY, "…"),
+    (_HALF_A_KEY, "…"),
     (re.compile(r"(?<=://)[^/\s]+@"), ""),
     (re.compile(r"(?<=://)[^\s@/:]*:(?!\d+/)[^\s@]*@"), ""),
     (re.compile(r"(https?://[^\s?\"']+)\?[^\s\"']*"), r"\1"),
@@ -13,8 +17,6 @@ _SECRETS = (
     (re.compile(_KEYS + r"([\"']?\s*[=:]\s*[\"']?)(?!bearer|basic)[^\s\"',;&]+"), r"\1\2…"),
     (re.compile(r"\b(gh[pousr]_|github_pat_|glpat-)[\w-]{8,}"), r"\1…"),
 )
-_HALF_A_KEY = re.compile(r"\A.*-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL)
-_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 
 
 def masked_lines(text: str) -> list[str]:
