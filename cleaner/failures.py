@@ -22,14 +22,14 @@ _GAP = " … "
 _MESSAGE = re.compile(r"Job (\S+), commit (\S*): (.*)")
 
 
-class Testimony(Protocol):
+class Lists(Protocol):
     """What a failed Pod is found by: see `cluster.Pods`."""
 
     def pods(self, namespace: str, job_uid: str = "") -> Iterator[Page[Pod]]:
         """List the finished Pods of a Job."""
 
 
-class Witnesses(Testimony, States, Protocol):
+class Witnesses(Lists, States, Protocol):
     """What is asked for an error."""
 
 
@@ -44,20 +44,19 @@ def error_of(cluster: Witnesses, job: Job) -> str:
         ClusterError: its Pods, or then its GitRepo, cannot be read.
 
     """
-    pod = failed_pod(cluster, job)
+    return testimony(cluster, job)[0]
+
+
+def testimony(cluster: Witnesses, job: Job) -> tuple[str, Pod | None]:
+    """Tell why a failed Job failed as `error_of` does, and which Pod says so, if one is left."""
+    pod = _failed_pod(cluster, job)
     if pod is not None:
-        return masked(failure_of(pod.message)) or SILENT
-    return _told_by_fleet(cluster, job) or LOST
+        return masked(failure_of(pod.message)) or SILENT, pod
+    return _told_by_fleet(cluster, job) or LOST, None
 
 
-def failed_pod(cluster: Testimony, job: Job) -> Pod | None:
-    """
-    Find the newest failed Pod of a Job; None where there is none any more.
-
-    Raises:
-        ClusterError: its Pods cannot be read or understood.
-
-    """
+def _failed_pod(cluster: Lists, job: Job) -> Pod | None:
+    """Find the newest failed Pod of a Job; None where there is none any more."""
     pages = list(cluster.pods(job.namespace, job.uid))
     failed = [pod for page in pages for pod in page.facts if pod.outcome is Outcome.FAILED and pod.job_uid == job.uid]
     bad = next((bad for page in pages for bad in page.unreadable), None)

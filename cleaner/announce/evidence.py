@@ -6,11 +6,11 @@ from typing import Protocol
 
 from cleaner.cluster import Brake, Clock, ClusterError, Denied, Events, Pods
 from cleaner.durations import Seconds
-from cleaner.failures import Witnesses, error_of, failed_pod, keeping, kept_in
+from cleaner.failures import Witnesses, keeping, kept_in, testimony
 from cleaner.guard import guarded
 from cleaner.happened import AnnouncementsDropped, ErrorKept, Finished, Happened, Observer
 from cleaner.masking import masked, masked_lines
-from cleaner.model import Job, Outcome
+from cleaner.model import Job, Outcome, Pod
 
 WAITING = 256
 """Failed Jobs that may wait; what does not fit is dropped."""
@@ -85,12 +85,12 @@ class Evidence:
 
     def _take(self, job: Job) -> None:
         try:
-            text = error_of(self._source, job)
+            text, pod = testimony(self._source, job)
         except ClusterError as error:
             self._missed(job, "read pods", error)
             return
         self._denied.discard((job.namespace, "read pods"))
-        announcement, lines, problem = keeping(job, text), self._lines(job), ""
+        announcement, lines, problem = keeping(job, text), self._lines(job, pod), ""
         try:
             self._source.announce(announcement)
             self._denied.discard((job.namespace, "create events"))
@@ -99,10 +99,9 @@ class Evidence:
             self._missed(job, "create events", error)
         self._tell(ErrorKept(job, kept_in(announcement.message)[2], lines, problem))
 
-    def _lines(self, job: Job) -> tuple[str, ...]:
+    def _lines(self, job: Job, pod: Pod | None) -> tuple[str, ...]:
         """The last lines of the log, within their bounds; none where there is none, or none to be read."""
         try:
-            pod = failed_pod(self._source, job)
             text = self._source.log_of(pod, LINES, BYTES) if pod else ""
         except Denied as error:
             self._missed(job, "read logs", error)

@@ -10,6 +10,9 @@ from cleaner.model import Pod
 
 _FINISHED = "status.phase!=Pending,status.phase!=Running"
 
+_MOST = 1 << 20
+"""Bytes of a log that are read at most, however long its lines are."""
+
 
 class Pods:
     """See `cluster.Pods`. The API itself leaves out what runs and what no Job has made."""
@@ -29,12 +32,13 @@ class Pods:
         What is cut off a line may be half a credential: such a line is left out.
         """
         path = f"/api/v1/namespaces/{segment(pod.namespace)}/pods/{segment(pod.name)}/log"
+        query = {"tailLines": str(lines), "limitBytes": str(_MOST)}
         try:
-            answer = self._reads.get(path, {"container": APPLIER, "tailLines": str(lines)})
+            answer = self._reads.get(path, query | {"container": APPLIER})
         except Denied:
             raise
         except ClusterError:
-            answer = self._reads.get(path, {"container": CLONER, "tailLines": str(lines)})
+            answer = self._reads.get(path, query | {"container": CLONER})
         if answer.status != 200:
             raise ClusterError(f"{path}: there is no such log")
         body = bytes(answer.body)

@@ -27,22 +27,21 @@ class Keeping:
 
     def __init__(self, cluster: Keeper, kept: dict[str, Seconds], clock: Clock, tell: Observer) -> None:
         self._cluster, self._kept, self._clock, self._tell = cluster, kept, clock, tell
+        for uid in [uid for uid in kept if not self._is_kept(uid)]:
+            del kept[uid]
         self._denied: dict[str, str] = {}
 
     def __call__(self, verdict: Verdict) -> str:
         """Keep the error of a Job, if it has one to lose; return why it must stay, empty if it may go."""
         job = verdict.job
-        if verdict.reason is not Reason.EXPIRED or job.outcome is not Outcome.FAILED or self._is_kept(job):
+        if verdict.reason is not Reason.EXPIRED or job.outcome is not Outcome.FAILED or self._is_kept(job.uid):
             return ""
         if job.namespace not in self._denied:
             return self._keep(job)
         return self._denied[job.namespace]
 
-    def _is_kept(self, job: Job) -> bool:
-        now = self._clock.monotonic()
-        for uid in [uid for uid, at in self._kept.items() if now - at >= KEPT_FOR]:
-            del self._kept[uid]
-        return job.uid in self._kept
+    def _is_kept(self, uid: str) -> bool:
+        return self._clock.monotonic() - self._kept.get(uid, float("-inf")) < KEPT_FOR
 
     def _keep(self, job: Job) -> str:
         try:

@@ -126,6 +126,7 @@ TROUBLES = [
     (Requested("list", "jobs", "timeout", 0.1), "request", "list jobs", "timeout", False),
     (WatchEnded("jobs", "team", "denied", "403"), "watch", "jobs in team", "denied: 403", True),
     (WatchEnded("jobs", "", "silent"), "watch", "jobs", "silent", False),
+    (ErrorsRecalled((), "403"), "events", "Kubernetes Events", "not read: 403", False),
     (AnnouncementsDropped(3, "full"), "events", "Kubernetes Events", "not written: full", False),
 ]
 

@@ -16,6 +16,7 @@ from tests.edge.failing import EVENTS, LAST_WORDS, WHY, failed_jobs, kept, put_p
 from tests.edge.faults import FORBIDDEN, is_delete, refusal
 from tests.edge.passes import Passed, clock, cluster, sweep
 from tests.edge.servers import JOBS, Server, must, names_of
+from tests.edge.serving import eventually, serving
 from tests.world import seed
 from tests.world.control_plane import ControlPlane
 from tests.world.proxy import Answer, Before, Fault, LoseAnswer, Proxy, Request
@@ -129,6 +130,18 @@ def test_a_namespace_that_refused_is_asked_once(control_plane: ControlPlane, nam
 
     assert passed.fates() == {"failed": 3}
     assert len([seen for seen in proxy.seen if is_event(seen.request)]) == 1
+
+
+def test_a_namespace_that_is_leaving_takes_no_event_and_keeps_its_job(control_plane: ControlPlane, namespace: str) -> None:
+    """Nothing here finishes its deletion."""
+    (job,) = failed_jobs(control_plane, namespace, ["shop"])
+    must(control_plane.request("DELETE", f"/api/v1/namespaces/{namespace}"))
+
+    passed = sweep(control_plane.kubeconfig(), namespace, policy=ALL)
+
+    (deletion,) = passed.result.deletions.values()
+    assert passed.of("failed") == {job["metadata"]["name"]} == names_of(control_plane, JOBS.format(namespace))
+    assert "being terminated" in deletion.detail
 
 
 @pytest.mark.parametrize("fault", [FORBIDDEN, refusal(410, "Expired"), Answer(200, b"no json"), Answer(200, b'{"items":[7]}')])
@@ -290,3 +303,20 @@ def test_another_run_of_the_same_name_tells_nothing(server: Server, place: str) 
     sweep(server.kubeconfig(), place, policy=ALL)
 
     assert kept(server, place)["shop"].endswith(WHY)
+
+
+def test_the_service_tries_again_and_the_job_goes_once_its_error_is_kept(control_plane: ControlPlane, namespace: str) -> None:
+    (job,) = failed_jobs(control_plane, namespace, ["shop"])
+
+    with Proxy(control_plane, lambda request: FORBIDDEN if is_event(request) else None) as proxy:
+        kubeconfig = control_plane.kubeconfig(server=proxy.url)
+        with serving(kubeconfig, namespace, policy=ALL) as service:
+            service.service.tick("start")
+            eventually(lambda: "failed" in service.fates(), service.fates)
+            stayed = names_of(control_plane, JOBS.format(namespace))
+            proxy.rule = None
+            service.service.tick("interval")
+            eventually(lambda: "deleted" in service.fates(), service.fates)
+
+    assert stayed == {job["metadata"]["name"]}
+    assert kept(control_plane, namespace)["shop"].endswith(WHY)
