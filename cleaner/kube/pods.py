@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from cleaner import fleet
-from cleaner.cluster import ClusterError, Denied
+from cleaner.cluster import ClusterError, Denied, Unreachable
 from cleaner.fleet import APPLIER, CLONER, Page
 from cleaner.kube.reads import Reads, list_path, segment
 from cleaner.model import Pod
@@ -35,7 +35,7 @@ class Pods:
         query = {"tailLines": str(lines), "limitBytes": str(_MOST)}
         try:
             answer = self._reads.get(path, query | {"container": APPLIER})
-        except Denied:
+        except (Denied, Unreachable):
             raise
         except ClusterError:
             answer = self._reads.get(path, query | {"container": CLONER})

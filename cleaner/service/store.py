@@ -124,10 +124,10 @@ class Store:
         return dirty
 
     def _ended(self, told: Sequence[tuple[Job, bool]]) -> dict[Owner, dict[str, Job]]:
-        """The Jobs that were seen to be there and finished, though Fleet may have deleted them by now."""
+        """The Jobs that were seen to be there and finished, though Fleet may have deleted them by now; not on their way out."""
         ended: defaultdict[Owner, dict[str, Job]] = defaultdict(dict)
         for job, gone in told:
-            if not gone and job.outcome is not None and self._scope.covers_namespace(job.namespace):
+            if not gone and not job.deleting and job.outcome is not None and self._scope.covers_namespace(job.namespace):
                 ended[job.owner][job.uid] = job
         return ended
 
