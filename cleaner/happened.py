@@ -68,6 +68,31 @@ class CanaryTripped(msgspec.Struct, frozen=True):
     returned: Job
 
 
+class Waited(msgspec.Struct, frozen=True):
+    """Something is waited for, for so many more seconds at most."""
+
+    what: str
+    left: Seconds
+
+
+class Adopted(msgspec.Struct, frozen=True):
+    """
+    A legacy Job that blocked its GitRepo has Fleet's labels now (in a dry run: would have).
+
+    `pending`: a Force Update was asked for before, and Fleet runs it now.
+    """
+
+    job: Job
+    pending: bool
+
+
+class NotAdopted(msgspec.Struct, frozen=True):
+    """It could not be given them, and why."""
+
+    job: Job
+    problem: str
+
+
 class Requested(msgspec.Struct, frozen=True):
     """
     A request to the API has had its answer, or none.
@@ -174,6 +199,9 @@ Happened = (
     | NamespaceRefused
     | Braked
     | CanaryTripped
+    | Waited
+    | Adopted
+    | NotAdopted
     | Requested
     | WatchEnded
     | Finished

@@ -11,6 +11,29 @@ from cleaner.model import Fleet, GitRepo, Job, KeptError, Moment, Owner
 from cleaner.retention import Plan, Stuck, Verdict
 
 
+class Migrated(msgspec.Struct):
+    """
+    What a migration came to beside its deletions; GitRepos as `namespace/name`.
+
+    `adopted`: their legacy failed Job has Fleet's labels now; `forced`: those among them, and among those of an earlier attempt,
+    for which Fleet runs a Force Update that was pending; `waiting`: those for which it has not begun to; `running`: legacy Jobs
+    that had not finished; `problems`: what went wrong. `done_before` is what the marker of an earlier migration says.
+    """
+
+    fleet: str = ""
+    adopted: list[str] = msgspec.field(default_factory=list)
+    forced: list[str] = msgspec.field(default_factory=list)
+    waiting: list[str] = msgspec.field(default_factory=list)
+    running: list[str] = msgspec.field(default_factory=list)
+    problems: list[str] = msgspec.field(default_factory=list)
+    done_before: dict[str, str] = msgspec.field(default_factory=dict)
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left over of it."""
+        return not (self.waiting or self.running or self.problems)
+
+
 class Result(msgspec.Struct):
     """
     The outcome of one pass. Counts are of what happened, after the API had answered.
@@ -36,6 +59,7 @@ class Result(msgspec.Struct):
     tripped: list[Job] = msgspec.field(default_factory=list)
     kept_errors: list[KeptError] = msgspec.field(default_factory=list)
     not_recalled: str = ""
+    migrated: Migrated | None = None
 
     def verdicts(self) -> Iterator[Verdict]:
         """All verdicts, GitRepo by GitRepo."""
@@ -61,13 +85,15 @@ class Result(msgspec.Struct):
 
 
 def exit_code(result: Result) -> int:
-    """Tell the process's exit code: the first that holds of 4, 3, 5, 1 and 0 (2 is for settings). A stop is no failure."""
+    """Tell the process's exit code: the first that holds of 4, 3, 5, 1 and 0 (2: settings). Only a migration fails by a stop."""
     stopped = result.brake is not None and result.brake.brake == "stop"
-    if not result.parts and stopped:
+    if not result.parts and stopped and result.migrated is None:
         return 0
     if not result.parts and result.refused:
         return 3 if all(refused.denied for refused in result.refused) else 4
     if result.tripped or (result.brake is not None and not stopped):
         return 5
+    if result.migrated is not None and not result.migrated.complete:
+        return 1
     left = result.refused or result.backlog
     return 1 if result.failures or (left and not stopped) else 0

@@ -31,7 +31,7 @@ def dispatch(command: str, flags: Mapping[str, str]) -> int:
         return demo(flags)
     try:
         settings = load_settings({name: text for name, text in flags.items() if name != "gitrepo"}, os.environ)
-        return {"sweep": _sweep, "explain": _explain, "run": _run}[command](settings, flags)
+        return {"sweep": _sweep, "explain": _explain, "run": _run, "migrate": _migrate}[command](settings, flags)
     except (BadSettings, Misconfigured, NoSuchGitRepo) as error:
         return _said(str(error), 2)
     except Denied as error:
@@ -50,6 +50,15 @@ def _run(settings: Settings, _flags: Mapping[str, str]) -> int:
     from cleaner.cli.serve import run  # metrics, clockwork and web: nobody else needs them
 
     return run(settings)
+
+
+def _migrate(settings: Settings, _flags: Mapping[str, str]) -> int:
+    from cleaner.cli.migrating import migrate  # the election: nobody else needs it
+
+    connection, result = migrate(settings)
+    _write(settings, _heading(settings, "migrate", connection), result)
+    connection.close()
+    return exit_code(result)
 
 
 def _sweep(settings: Settings, _flags: Mapping[str, str]) -> int:

@@ -10,17 +10,23 @@ from cleaner.settings import describe_default, fields_of
 COMMANDS = {
     "sweep": "one pass: delete the finished Jobs that nothing needs any more",
     "run": "the service: sweep at an interval, watch in between, serve metrics and a page",
+    "migrate": "once, after an upgrade of Fleet: clear what Fleet <= 0.10.3 has left, and unblock what it blocks",
     "explain": "why each Job of one GitRepo is kept, and until when",
     "demo": "watch it at work on an embedded sandbox, without a cluster",
 }
 _OF_DELETING = {"dry_run", "yes", "max_deletions", "delete_rate", "delete_workers"}
 _OF_SERVING = {"interval", "watch", "listen", "leader_election", "lease_duration", "events", "metrics_per_gitrepo"}
 _OF_RETRYING = {"wait", "all_failed", "retry_limit", "retry_pause", "nudge"}
+_OF_ELECTING = {"leader_election", "lease_duration"}
+_NOT_MIGRATING = {"evidence", "orphaned_pods", "current", "wake"}
 _OF_ONE = _OF_RETRYING | {"again", "wait_limit"}
 _LEFT_OUT = {
     "sweep": _OF_SERVING | _OF_ONE | {"evidence"},
     "explain": _OF_DELETING | _OF_SERVING | _OF_ONE | {"evidence"},
     "run": {"output"} | _OF_ONE,
+    "migrate": (_OF_SERVING - {"leader_election", "lease_duration"})
+    | _OF_RETRYING
+    | {"evidence", "orphaned_pods", "current", "wake"},
 }
 
 

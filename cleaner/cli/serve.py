@@ -3,13 +3,12 @@
 import os
 import socket
 import sys
-import uuid
 from typing import NamedTuple
 
 from cleaner import __version__
 from cleaner.announce import Announcer, Evidence, Recall
 from cleaner.cli.asking import answered_yes, must_ask
-from cleaner.cli.wiring import Stop, cluster_of, in_a_pod, observed_by, order_of, own_namespace_of
+from cleaner.cli.wiring import Stop, cluster_of, identity, in_a_pod, observed_by, order_of, own_namespace_of
 from cleaner.happened import Observer
 from cleaner.kube import Connection, KubeCluster
 from cleaner.logs import Log, route_standard_logging
@@ -130,7 +129,7 @@ def wired(settings: Settings, stop: Stop, log: Log, mode: str, *more: Observer) 
     requested: list[Observer] = []
     limit = settings.lease_duration / 4 if elected else 0.0
     connection, cluster = cluster_of(settings, mode, clock, observed_by(requested, log.observer_failed), delete_limit=limit)
-    leader = Leader(cluster, _identity(), Term.of(settings.lease_duration), clock, tell) if elected else None
+    leader = Leader(cluster, identity(), Term.of(settings.lease_duration), clock, tell) if elected else None
     led = leader.brake if leader is not None else unelected
     patience = 5 * settings.request_timeout + 120.0
     shape = Shape(settings.interval, settings.watch, patience=patience)
@@ -174,7 +173,3 @@ def elects(settings: Settings) -> bool:
         where = "its Lease is to be; only in a Pod it is found"
         raise BadSettings([f"leader_election: 'true' needs own_namespace (--own-namespace NAME), where {where}"])
     return wished
-
-
-def _identity() -> str:
-    return f"{socket.gethostname()}_{uuid.uuid4()}"

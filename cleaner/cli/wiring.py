@@ -3,9 +3,11 @@
 import hashlib
 import os
 import signal
+import socket
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -126,6 +128,11 @@ def instance_of(settings: Settings) -> str:
         return settings.instance
     text = ",".join(sorted(settings.namespaces)) + ";" + settings.selector
     return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def identity() -> str:
+    """Return a name for this process in an election: no two are the same."""
+    return f"{socket.gethostname()}_{uuid.uuid4()}"
 
 
 def in_a_pod() -> bool:

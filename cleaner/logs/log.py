@@ -10,6 +10,7 @@ from typing import Any, TextIO
 from cleaner.cluster import Fate
 from cleaner.durations import Seconds
 from cleaner.happened import (
+    Adopted,
     AnnouncementsDropped,
     Attempted,
     Braked,
@@ -21,11 +22,13 @@ from cleaner.happened import (
     Late,
     Led,
     NamespaceRefused,
+    NotAdopted,
     Requested,
     Spared,
     SweepBegan,
     Swept,
     Unreadable,
+    Waited,
     WatchEnded,
 )
 from cleaner.logs.forms import logger_in
@@ -58,6 +61,9 @@ class Log:
             Unreadable: self._unreadable,
             Braked: self._braked,
             CanaryTripped: self._canary,
+            Waited: self._waited,
+            Adopted: self._adopted,
+            NotAdopted: self._not_adopted,
             Requested: self._requested,
             WatchEnded: self._watch_ended,
             Finished: self._finished,
@@ -133,6 +139,15 @@ class Log:
 
     def _canary(self, happened: CanaryTripped) -> None:
         self._line(_ERROR, "a current Job came back", **_job(happened.job), returned_as=happened.returned.uid)
+
+    def _waited(self, happened: Waited) -> None:
+        self._line(_INFO, "waiting", what=happened.what, longest=round(happened.left, 1))
+
+    def _adopted(self, happened: Adopted) -> None:
+        self._line(_INFO, "adopted", **_job(happened.job), force_update_pending=happened.pending)
+
+    def _not_adopted(self, happened: NotAdopted) -> None:
+        self._line(_ERROR, "not adopted", **_job(happened.job), error=happened.problem)
 
     def _requested(self, happened: Requested) -> None:
         seconds = round(happened.seconds, 4)

@@ -10,7 +10,7 @@ from cleaner.cluster import Refusal
 from cleaner.model import Fleet, KeptError, Owner
 from cleaner.report import wording
 from cleaner.report.heading import Heading
-from cleaner.result import Result, exit_code
+from cleaner.result import Migrated, Result, exit_code
 from cleaner.retention import Stuck, Verdict
 
 _C1 = re.compile(rb"\xc2([\x80-\x9f])")
@@ -93,6 +93,19 @@ class Totals(msgspec.Struct, frozen=True):
     left_out_jobs: int
 
 
+class MigrationPart(msgspec.Struct, frozen=True):
+    """What `migrate` came to beside its deletions: GitRepos, and Jobs that run, as `namespace/name`; and whether it is done."""
+
+    done: bool
+    fleet: str
+    adopted: list[str]
+    forced: list[str]
+    waiting: list[str]
+    running: list[str]
+    problems: list[str]
+    done_before: dict[str, str]
+
+
 class Head(msgspec.Struct, frozen=True):
     """All of the document but its Jobs, which come last."""
 
@@ -113,6 +126,7 @@ class Head(msgspec.Struct, frozen=True):
     unreadable: list[UnreadableLine]
     stuck: list[StuckLine]
     notes: list[NoteLine]
+    migration: MigrationPart | None
     kept_errors: list[KeptErrorLine]
 
 
@@ -166,6 +180,7 @@ def head(heading: Heading, result: Result) -> Head:
         unreadable=[UnreadableLine(bad.kind, bad.namespace, bad.name, bad.problem) for bad in result.unreadable],
         stuck=[_stuck_line(found) for found in result.stuck],
         notes=_notes(result),
+        migration=None if result.migrated is None else _migration_part(result, result.migrated),
         kept_errors=[_kept_error_line(kept) for kept in result.kept_errors],
     )
 
@@ -178,6 +193,11 @@ def _notes(result: Result) -> list[NoteLine]:
 def _kept_error_line(kept: KeptError) -> KeptErrorLine:
     where = f"{kept.gitrepo.namespace}/{kept.gitrepo.name}"
     return KeptErrorLine(where, kept.job, kept.commit, kept.text, wording.stamp(kept.at))
+
+
+def _migration_part(result: Result, migrated: Migrated) -> MigrationPart:
+    done = not result.dry_run and exit_code(result) == 0
+    return MigrationPart(done=done, **msgspec.structs.asdict(migrated))
 
 
 def _stuck_line(found: Stuck) -> StuckLine:

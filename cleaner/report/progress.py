@@ -3,7 +3,7 @@
 from types import TracebackType
 from typing import Self, TextIO
 
-from cleaner.happened import Attempted, Happened, Judged, Read, Spared
+from cleaner.happened import Attempted, Happened, Judged, Read, Spared, Waited
 
 
 class ProgressBar:
@@ -42,7 +42,9 @@ class ProgressBar:
         """Take note of what happened."""
         if self._bar is None:
             return
-        if isinstance(happened, Read):
+        if isinstance(happened, Waited):
+            self._bar.update(self._task, description=f"{happened.what} ({happened.left:.0f}s at most)", completed=0, total=None)
+        elif isinstance(happened, Read):
             self._bar.update(self._task, description=f"reading {happened.kind}s", completed=happened.total)
         elif isinstance(happened, Judged):
             self._doomed += len(happened.plan.doomed)

@@ -9,7 +9,7 @@ from cleaner.model import GitRepo, Moment, Owner
 from cleaner.report import wording
 from cleaner.report.heading import Heading
 from cleaner.report.wording import printable
-from cleaner.result import Result, exit_code
+from cleaner.result import Migrated, Result, exit_code
 from cleaner.retention import Plan, Stuck, Verdict
 
 LISTED = 100
@@ -28,9 +28,25 @@ def write_result(out: TextIO, heading: Heading, result: Result) -> None:
         _table(out, ("JOB", "OUTCOME", "FINISHED", "REASON", "RESULT"), shown)
         if len(shown) < len(rows):
             _line(out, f"... and {len(rows) - len(shown)} more: --output json has all of them")
-    for line in _troubles(result):
+    for line in [*(_migrated(result.migrated) if result.migrated else ()), *_troubles(result)]:
         _line(out, line)
     _line(out, summary(result))
+
+
+def _migrated(migrated: Migrated) -> Iterable[str]:
+    """Tell what a migration came to beside its deletions."""
+    before = migrated.done_before
+    if before:
+        yield (
+            f"DONE BEFORE at {printable(before.get('at', '?'))}, with Fleet {printable(before.get('fleet', '?'))}:"
+            f" {printable(before.get('deleted', '?'))} Jobs were deleted; --again does it once more"
+        )
+        yield from (f"FORCED THEN {printable(path)}" for path in before.get("forced", "").split())
+    yield from (f"ADOPTED {printable(path)}: Force Update works again, and its error is kept" for path in migrated.adopted)
+    yield from (f"FORCED {printable(path)}: a Force Update was pending, and Fleet runs it now" for path in migrated.forced)
+    yield from (f"WAITING {printable(path)}: Fleet has not begun its pending Force Update yet" for path in migrated.waiting)
+    yield from (f"RUNNING {printable(path)}: made by Fleet <= 0.10.3, it had not finished in time" for path in migrated.running)
+    yield from (f"PROBLEM {printable(problem, 1000)}" for problem in migrated.problems)
 
 
 def title(heading: Heading, result: Result) -> str:

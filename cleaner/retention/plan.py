@@ -48,13 +48,14 @@ class _Terms(msgspec.Struct, frozen=True):
 
 
 class _Case(msgspec.Struct):
-    """What all finished Jobs of one GitRepo are judged by."""
+    """What all finished Jobs of one GitRepo are judged by; in a migration, what older Fleets have left is `freed` of ages."""
 
     gitrepo: GitRepo
     fleet: Fleet
     policy: Policy
     places: dict[str, int]
     terms: dict[Outcome, _Terms]
+    freed: dict[Outcome, _Terms]
     shared: tuple[Wishes, ...]
     problem: str
     notes: set[str]
@@ -79,13 +80,15 @@ def plan(gitrepo: GitRepo | None, jobs: Collection[Job], around: Surroundings, p
 
 
 def _case(gitrepo: GitRepo, jobs: Collection[Job], around: Surroundings, policy: Policy) -> _Case:
-    case = _Case(gitrepo, around.fleet, policy, _places(jobs), {}, (), gitrepo.problem or around.namespace.problem, set())
+    case = _Case(gitrepo, around.fleet, policy, _places(jobs), {}, {}, (), gitrepo.problem or around.namespace.problem, set())
     try:
         of_gitrepo = read_wishes("GitRepo", gitrepo.annotations)
         case.shared = (of_gitrepo, read_wishes("Namespace", around.namespace.annotations))
     except ValueError as error:
         case.problem = case.problem or str(error)
-    case.terms = {outcome: _terms(outcome, case.shared, case) for outcome in Outcome}
+    case.terms = {outcome: _terms(outcome, case.shared, case, policy) for outcome in Outcome}
+    if policy.migrating:
+        case.freed = {outcome: _terms(outcome, case.shared, case, policy.ageless()) for outcome in Outcome}
     return case
 
 
@@ -108,22 +111,24 @@ def _newness(job: Job) -> tuple[Moment, Moment, str]:
     return (job.finished or 0.0, job.created, job.identity)
 
 
-def _terms(outcome: Outcome, levels: tuple[Wishes, ...], case: _Case) -> _Terms:
-    rule, told = rule_for(outcome, levels, case.policy)
+def _terms(outcome: Outcome, levels: tuple[Wishes, ...], case: _Case, policy: Policy) -> _Terms:
+    rule, told = rule_for(outcome, levels, policy)
     case.notes.update(told)
     dates = [wishes.protected_until for wishes in levels if wishes.protected_until is not None]
     return _Terms(rule, max(dates, default=None), case.problem)
 
 
-def _terms_of(job: Job, outcome: Outcome, case: _Case) -> _Terms:
+def _terms_of(job: Job, outcome: Outcome, case: _Case, *, current: bool) -> _Terms:
     """Terms of one Job: those of its GitRepo, unless it carries annotations of its own."""
+    freed = case.policy.migrating and (job.legacy or current)
+    terms = (case.freed if freed else case.terms)[outcome]
     if not job.annotations:
-        return case.terms[outcome]
+        return terms
     try:
         wishes = read_wishes("Job", job.annotations)
     except ValueError as error:
-        return msgspec.structs.replace(case.terms[outcome], problem=str(error))
-    return _terms(outcome, (wishes, *case.shared), case)
+        return msgspec.structs.replace(terms, problem=str(error))
+    return _terms(outcome, (wishes, *case.shared), case, case.policy.ageless() if freed else case.policy)
 
 
 def _verdict(job: Job, case: _Case, now: Moment) -> Verdict:
@@ -133,16 +138,22 @@ def _verdict(job: Job, case: _Case, now: Moment) -> Verdict:
         return _unfinished(job)
     if job.deleting:
         return Verdict(job, Reason.DELETING)
-    terms = _terms_of(job, outcome, case)
     current = case.gitrepo.is_current(job)
+    terms = _terms_of(job, outcome, case, current=current)
     return (
         _unreadable(job, terms, case, now)
         or _protected(job, terms, current, now)
         or _needed_by_gitrepo(job, outcome, case, current)
         or _asleep(job, case, now)
         or _too_new(job, terms, case, current, now)
-        or Verdict(job, Reason.EXPIRED if current else Reason.SUPERSEDED, since=_since(finished, terms, case))
+        or Verdict(job, _deleting(job, case, current=current), since=_since(finished, terms, case))
     )
+
+
+def _deleting(job: Job, case: _Case, *, current: bool) -> Reason:
+    if current:
+        return Reason.EXPIRED
+    return Reason.LEGACY if case.policy.migrating and job.legacy else Reason.SUPERSEDED
 
 
 def _since(finished: Moment, terms: _Terms, case: _Case) -> Moment:

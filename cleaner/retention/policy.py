@@ -38,7 +38,11 @@ class Bounds(msgspec.Struct, frozen=True):
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """Everything that the planner is told by the operator. Durations in seconds."""
+    """
+    Everything that the planner is told by the operator. Durations in seconds.
+
+    `migrating`: legacy Jobs of old commits, and succeeded current ones, need not reach an age.
+    """
 
     succeeded: Rule = Rule(keep=0, age=600.0)
     failed: Rule = Rule(keep=1, age=72 * 3600.0)
@@ -47,6 +51,7 @@ class Policy(msgspec.Struct, frozen=True):
     clock_bound: Seconds = 30.0
     wake: bool = False
     bounds: Bounds = Bounds()
+    migrating: bool = False
 
     def rule(self, outcome: Outcome) -> Rule:
         """Return the operator's rule for an outcome."""
@@ -55,3 +60,17 @@ class Policy(msgspec.Struct, frozen=True):
     def lets_go(self, outcome: Outcome) -> bool:
         """Whether a current Job of this outcome may go at all."""
         return self.current is Current.ALL or (self.current is Current.SUCCEEDED and outcome is Outcome.SUCCEEDED)
+
+    def migration(self) -> "Policy":
+        """
+        The policy of a migration: the same, but without ages for what older Fleets have left.
+
+        Succeeded current Jobs go: Fleet >= 0.10.4 deletes them itself and has forgotten these. Failed ones never do: they are
+        adopted, which keeps their error.
+        """
+        return msgspec.structs.replace(self, current=Current.SUCCEEDED, migrating=True)
+
+    def ageless(self) -> "Policy":
+        """The same without ages; an annotation may still ask for one."""
+        succeeded, failed = (Rule(rule.keep, 0.0) for rule in (self.succeeded, self.failed))
+        return msgspec.structs.replace(self, succeeded=succeeded, failed=failed)

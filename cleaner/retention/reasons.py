@@ -24,6 +24,7 @@ class Reason(enum.Enum):
     YOUNG = "young"
     SUPERSEDED = "superseded"
     EXPIRED = "expired"
+    LEGACY = "legacy"
 
     # As for `Outcome`: a verdict is asked whether it deletes once for every Job of the cluster.
     __hash__ = object.__hash__
@@ -39,7 +40,7 @@ class Reason(enum.Enum):
         return _MEANINGS[self]
 
 
-_DELETING = frozenset({Reason.SUPERSEDED, Reason.EXPIRED})
+_DELETING = frozenset({Reason.SUPERSEDED, Reason.EXPIRED, Reason.LEGACY})
 
 _MEANINGS = {
     Reason.NOT_OWNED: "its owner is a GitRepo that does not live (any more): the garbage collector's business",
@@ -56,6 +57,7 @@ _MEANINGS = {
     Reason.YOUNG: "it is younger than the age for its outcome",
     Reason.SUPERSEDED: "a newer commit has replaced it and no reason to keep it holds",
     Reason.EXPIRED: "it is current, and the policy lets current Jobs of this outcome and age go",
+    Reason.LEGACY: "a newer commit has replaced it, Fleet <= 0.10.3 has left it behind, and this is the migration",
 }
 
 

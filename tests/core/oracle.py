@@ -32,6 +32,7 @@ DEFAULTS: dict[str, Any] = {
     "settle": 300.0,
     "clock_bound": 30.0,
     "wake": False,
+    "migrating": False,
     "annotated_age_min": None,
     "annotated_age_max": 720 * 3600.0,
     "annotated_keep_min": None,
@@ -81,10 +82,20 @@ class Case:
         """Whether it is the Job of a commit in the GitRepo's status."""
         return is_current(self.job, self.repo)
 
+    @property
+    def legacy(self) -> bool:
+        """Whether Fleet <= 0.10.3 made it."""
+        return "fleet.cattle.io/gitrepo-generation" not in (self.job["metadata"].get("labels") or {})
+
+    @property
+    def freed(self) -> bool:
+        """Whether a migration asks no age of it."""
+        return bool(self.settings["migrating"]) and (self.legacy or self.current)
+
     def limit(self, what: str) -> float:
         """`age` or `keep` for this outcome: Job over GitRepo over Namespace over operator, within the operator's bounds."""
         name = f"{self.outcome}-{what}"
-        operator = float(self.settings[f"{self.outcome}_{what}"])
+        operator = 0.0 if what == "age" and self.freed else float(self.settings[f"{self.outcome}_{what}"])
         wishes = [ours(one)[name] for one in self.objects if name in ours(one)]
         if not wishes:
             return operator
@@ -110,7 +121,7 @@ def _protected(case: Case) -> bool:
 
 
 def _current_stays(case: Case) -> bool:
-    policy = case.settings["current"]
+    policy = "succeeded" if case.settings["migrating"] else case.settings["current"]
     goes = policy == "all" or (policy == "succeeded" and case.outcome == "succeeded")
     return case.current and (case.recreates or not goes)
 
@@ -156,8 +167,9 @@ TABLE: tuple[tuple[str, Callable[[Case], bool]], ...] = (
     ("settling", lambda case: case.now - finished_at(case.job) < case.settings["settle"]),
     ("newest", _newest),
     ("young", lambda case: case.now - finished_at(case.job) < case.limit("age")),
-    ("superseded", lambda case: not case.current),
+    ("superseded", lambda case: not case.current and not case.freed),
     ("expired", lambda case: case.current),
+    ("legacy", lambda case: not case.current and case.freed),
 )
 """The design's table, in its order."""
 
@@ -191,5 +203,5 @@ def doomed(
 ) -> Iterator[str]:
     """Names of those Jobs of one GitRepo that nothing needs."""
     for job in jobs:
-        if verdict(job, gitrepo, jobs, namespace, settings, fleet_version, now) in ("superseded", "expired"):
+        if verdict(job, gitrepo, jobs, namespace, settings, fleet_version, now) in ("superseded", "expired", "legacy"):
             yield job["metadata"]["name"]

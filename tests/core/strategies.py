@@ -70,6 +70,7 @@ SETTINGS = st.fixed_dictionaries(
         "settle": st.sampled_from([0.0, 300.0, float(HOUR)]),
         "clock_bound": st.sampled_from([1.0, 30.0, 600.0]),
         "wake": st.booleans(),
+        "migrating": st.booleans(),
         "annotated_age_min": st.sampled_from([0.0, 600.0]),
         "annotated_age_max": st.sampled_from([60.0, 100.0 * HOUR]),
         "annotated_keep_min": st.integers(0, 2),

@@ -262,4 +262,42 @@ def test_a_job_that_would_sleep_when_it_is_of_age_is_never_due() -> None:
 def test_every_reason_says_what_it_means() -> None:
     assert [one.value for one in Reason] == [name for name, _ in oracle.TABLE]
     assert len({one.meaning for one in Reason}) == len(Reason)
-    assert [one.value for one in Reason if one.deletes] == ["superseded", "expired"]
+    assert [one.value for one in Reason if one.deletes] == ["superseded", "expired", "legacy"]
+
+
+LEGACY: dict[str, str] = {"job-name": "shop-00000"}
+"""The labels of a Job that Fleet <= 0.10.3 made, as far as they matter."""
+MIGRATING = {"migrating": True, "failed_keep": 0}
+
+
+@pytest.mark.parametrize(
+    ("one", "of", "expected"),
+    [
+        pytest.param(job(ago=301, labels=LEGACY), gitrepo(), "legacy", id="old-and-of-no-age"),
+        pytest.param(job(ago=299, labels=LEGACY), gitrepo(), "settling", id="settling-holds"),
+        pytest.param(job(ago=301), gitrepo(), "young", id="labelled-ones-go-by-the-ordinary-rules"),
+        pytest.param(job(ago=301, labels=LEGACY, annotations={"failed-age": "1h"}), gitrepo(), "young", id="annotated-ages-hold"),
+        pytest.param(job(ago=301, labels=LEGACY), gitrepo({"failed-age": "1h"}), "young", id="its-gitrepos-too"),
+        pytest.param(job(labels=LEGACY, annotations={"protect": "true"}), gitrepo(), "protected", id="protection-holds"),
+        pytest.param(job(labels=LEGACY), gitrepo(spec_forceSyncGeneration=2), "legacy", id="old-in-an-unsettled-gitrepo"),
+        pytest.param(current_job("failed", labels=LEGACY), gitrepo(), "current", id="a-failed-current-one-is-for-adoption"),
+        pytest.param(current_job("succeeded", ago=301, labels=LEGACY), gitrepo(), "expired", id="a-succeeded-current-one"),
+        pytest.param(current_job("succeeded", ago=301), gitrepo(), "expired", id="a-labelled-one-that-fleet-forgot"),
+        pytest.param(current_job("succeeded"), gitrepo(spec_forceSyncGeneration=2), "unsettled", id="unsettled-holds"),
+        pytest.param(current_job("succeeded"), gitrepo(spec_disablePolling=True), "unsettled", id="no-polling-holds"),
+        pytest.param(job(outcome=None, labels=LEGACY), gitrepo(), "running", id="running-holds"),
+    ],
+)
+def test_a_migration_asks_no_age_of_what_older_fleets_left(one: Raw, of: Raw, expected: str) -> None:
+    assert reason(one, of, MIGRATING) == expected
+
+
+def test_a_migration_keeps_the_newest() -> None:
+    jobs = [job(f"shop-{n}", ago=HOUR - n, labels=LEGACY) for n in range(3)]
+    plan = judge(jobs, gitrepo(), settings={"migrating": True, "failed_keep": 1})
+
+    assert reasons(plan) == {"shop-0": "legacy", "shop-1": "legacy", "shop-2": "newest"}
+
+
+def test_a_migration_lets_no_current_job_go_where_fleet_makes_it_again() -> None:
+    assert reason(current_job("succeeded", labels=LEGACY), settings=MIGRATING, version=RECREATES) == "current"

@@ -123,7 +123,7 @@ def fleet_facts(version: tuple[int, ...] | None) -> model.Fleet:
 def policy(settings: Mapping[str, Any]) -> retention.Policy:
     """Make a policy of settings by their names; those not given have the defaults of the design."""
     want = {**oracle.DEFAULTS, **settings}
-    return retention.Policy(
+    made = retention.Policy(
         succeeded=retention.Rule(want["succeeded_keep"], want["succeeded_age"]),
         failed=retention.Rule(want["failed_keep"], want["failed_age"]),
         current=retention.Current(want["current"]),
@@ -134,6 +134,7 @@ def policy(settings: Mapping[str, Any]) -> retention.Policy:
             want["annotated_age_min"], want["annotated_age_max"], want["annotated_keep_min"], want["annotated_keep_max"]
         ),
     )
+    return made.migration() if want["migrating"] else made
 
 
 def judge(

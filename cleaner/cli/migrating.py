@@ -1,0 +1,83 @@
+"""`gitjob-cleaner migrate`: wires the migration and its election."""
+
+import contextlib
+import sys
+import threading
+from collections.abc import Callable, Iterator
+
+from cleaner.cli.asking import answered_yes, must_ask
+from cleaner.cli.wiring import Stop, cluster_of, identity, instance_of, observed_by, order_of, own_namespace_of
+from cleaner.cluster import Brake, Clock
+from cleaner.happened import Observer
+from cleaner.kube import Connection
+from cleaner.kube.leases import Leases
+from cleaner.logs import Log
+from cleaner.migration import Migration, Terms
+from cleaner.report.progress import ProgressBar
+from cleaner.result import Result
+from cleaner.service.leader import Leader, Term
+from cleaner.service.service import unelected
+from cleaner.settings import Settings
+from cleaner.settings.load import BadSettings
+
+
+def migrate(settings: Settings) -> tuple[Connection, Result]:
+    """
+    Migrate; return the connection, still open, and what it came to.
+
+    Raises:
+        BadSettings: nobody knows where to note that it was done.
+        ClusterError: the cluster could not be reached, or what was noted could not be read.
+
+    """
+    if not (settings.dry_run or own_namespace_of(settings)):
+        where = "where a ConfigMap notes that it was done and a Lease keeps a second one out; only in a Pod it is found"
+        raise BadSettings([f"own_namespace: migrate needs it (--own-namespace NAME), {where}"])
+    stop = Stop()
+    stop.listen()
+    clock, log = stop.clock(), Log(sys.stderr, settings.log_level or "info", settings.log_format)
+    elected = settings.leader_election is not False and not settings.dry_run
+    connection, cluster = cluster_of(settings, "migrate", clock, delete_limit=settings.lease_duration / 4 if elected else 0.0)
+    with ProgressBar(sys.stderr) as bar:
+        tell = observed_by([log, bar], log.observer_failed)
+        with _election(settings, connection, clock, tell) if elected else contextlib.nullcontext(unelected) as led:
+            terms = Terms(
+                name_of(settings), settings.wait_limit, led, _question(settings, connection, bar, stop), again=settings.again
+            )
+            return connection, Migration(cluster, order_of(settings), terms, clock, tell, stop).run()
+
+
+def name_of(settings: Settings) -> str:
+    """Return the name that begins those of the Lease and of the ConfigMap."""
+    return "-".join(filter(None, ("gitjob-cleaner-migration", instance_of(settings))))
+
+
+@contextlib.contextmanager
+def _election(settings: Settings, connection: Connection, clock: Clock, tell: Observer) -> Iterator[Brake]:
+    """Take part in the election of migrations, which is not that of `run`: both may work at once."""
+    leases = Leases(connection, clock, own_namespace_of(settings), name_of(settings))
+    leader = Leader(leases, identity(), Term.of(settings.lease_duration), clock, tell)
+    thread = threading.Thread(target=leader.run, name="leader")
+    thread.start()
+    try:
+        yield leader.brake
+    finally:
+        leader.stop()
+        thread.join()
+        leader.release()
+
+
+def _question(settings: Settings, connection: Connection, bar: ProgressBar, stop: Stop) -> Callable[[int, int], bool]:
+    """Return what asks once, where somebody is there to answer."""
+
+    def confirmed(doomed: int, blocked: int) -> bool:
+        if not must_ask(settings):
+            return True
+        bar.pause()
+        where = connection.where
+        what = f"Delete {doomed} Jobs and unblock {blocked} GitRepos"
+        yes = answered_yes(f"{what} in context {where.context} ({where.server})?", stop)
+        bar.resume()
+        return yes
+
+    return confirmed
