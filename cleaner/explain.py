@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterable
+from typing import Protocol
 
 import msgspec
 
-from cleaner.cluster import Clock, Cluster, ClusterError, Denied, Names, Refusal
+from cleaner.cluster import Clock, Cluster, ClusterError, Denied, KeptErrors, Names, Refusal
 from cleaner.model import GitRepo, Owner
 from cleaner.result import Result
 from cleaner.retention import Stuck, stuck
@@ -14,6 +15,10 @@ from cleaner.sweep import Order, Sweep
 
 # A name that Kubernetes could not have would make another path of the request.
 _OBJECT = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+
+
+class Around(Names, KeptErrors, Protocol):
+    """What explaining needs beside looking."""
 
 
 class NoSuchGitRepo(Exception):
@@ -55,7 +60,7 @@ def _search(cluster: Cluster, scope: Scope, name: str) -> Iterable[GitRepo]:
             yield from (gitrepo for gitrepo in page.facts if gitrepo.name == name)
 
 
-def explain(cluster: Cluster, names: Names, order: Order, clock: Clock, gitrepo: GitRepo) -> Result:
+def explain(cluster: Cluster, around: Around, order: Order, clock: Clock, gitrepo: GitRepo) -> Result:
     """
     Judge the Jobs of one GitRepo, those left from others of its name too; nothing is deleted.
 
@@ -71,9 +76,18 @@ def explain(cluster: Cluster, names: Names, order: Order, clock: Clock, gitrepo:
     sweep.decide_on_pods(gitrepo.name)
     result = sweep.result()
     mine = {owner: plan for owner, plan in result.plans.items() if owner.name == gitrepo.name}
-    result.stuck = _stuck(names, result, gitrepo, clock)
+    result.stuck = _stuck(around, result, gitrepo, clock)
+    _recall(around, result, gitrepo)
     result.plans = mine
     return result
+
+
+def _recall(around: KeptErrors, result: Result, gitrepo: GitRepo) -> None:
+    """Read the errors that Events keep; that they cannot be read changes nothing else."""
+    try:
+        result.kept_errors = around.kept_errors(gitrepo.namespace, gitrepo.uid)
+    except ClusterError as error:
+        result.not_recalled = str(error)
 
 
 def _stuck(names: Names, result: Result, gitrepo: GitRepo, clock: Clock) -> list[Stuck]:

@@ -6,7 +6,7 @@ import msgspec
 
 from cleaner.cluster import Deletion, Refusal
 from cleaner.durations import Seconds
-from cleaner.model import GitRepo, Job, Moment, Owner
+from cleaner.model import GitRepo, Job, KeptError, Moment, Owner
 from cleaner.retention import Plan, Verdict
 
 
@@ -204,6 +204,26 @@ class GuardTrouble(msgspec.Struct, frozen=True):
     problem: str
 
 
+class ErrorKept(msgspec.Struct, frozen=True):
+    """
+    Why a Job failed is kept in an Event on its GitRepo, with the last lines of its log, where they are asked for.
+
+    With a `problem` there is no such Event, and this is all that is known of it.
+    """
+
+    job: Job
+    text: str
+    lines: tuple[str, ...] = ()
+    problem: str = ""
+
+
+class ErrorsRecalled(msgspec.Struct, frozen=True):
+    """The errors that Events still keep have been read; `problem` is why they could not be."""
+
+    errors: tuple[KeptError, ...] = ()
+    problem: str = ""
+
+
 Happened = (
     Read
     | Unreadable
@@ -228,5 +248,7 @@ Happened = (
     | Guarded
     | Parted
     | GuardTrouble
+    | ErrorKept
+    | ErrorsRecalled
 )
 Observer = Callable[[Happened], None]

@@ -203,6 +203,16 @@ class Pod(msgspec.Struct, frozen=True):
     message: str = ""
 
 
+class KeptError(msgspec.Struct, frozen=True):
+    """Why a Job failed, as an Event of ours on its GitRepo keeps it."""
+
+    gitrepo: Owner
+    job: str
+    commit: str
+    text: str
+    at: Moment
+
+
 class Namespace(msgspec.Struct, frozen=True):
     """A Namespace and our annotations on it."""
 

@@ -7,7 +7,7 @@ import msgspec
 
 from cleaner.cluster import UNDONE, Deletion, Fate, Refusal
 from cleaner.happened import NamespaceRefused, Unreadable
-from cleaner.model import Fleet, GitRepo, Job, Moment, Owner
+from cleaner.model import Fleet, GitRepo, Job, KeptError, Moment, Owner
 from cleaner.retention import Plan, Stuck, Verdict
 
 
@@ -65,7 +65,11 @@ _GONE = frozenset({Fate.DELETED, Fate.GONE})
 
 
 class Result(msgspec.Struct):
-    """The outcome of one pass. Counts are of what happened, after the API had answered."""
+    """
+    The outcome of one pass. Counts are of what happened, after the API had answered.
+
+    `kept_errors` are read for an explanation only; `not_recalled` is why they could not be.
+    """
 
     dry_run: bool
     fleet: Fleet
@@ -83,6 +87,8 @@ class Result(msgspec.Struct):
     backlog: int = 0
     brake: Refusal | None = None
     tripped: list[Job] = msgspec.field(default_factory=list)
+    kept_errors: list[KeptError] = msgspec.field(default_factory=list)
+    not_recalled: str = ""
     migrated: Migrated | None = None
     pods: PodResult = msgspec.field(default_factory=PodResult)
 

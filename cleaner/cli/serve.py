@@ -6,7 +6,7 @@ import sys
 from typing import NamedTuple
 
 from cleaner import __version__
-from cleaner.announce import Announcer
+from cleaner.announce import Announcer, Evidence, Recall
 from cleaner.cli.asking import answered_yes, must_ask
 from cleaner.cli.wiring import Stop, cluster_of, identity, in_a_pod, observed_by, order_of, own_namespace_of
 from cleaner.happened import Observer
@@ -133,7 +133,8 @@ def wired(settings: Settings, stop: Stop, log: Log, mode: str, *more: Observer) 
     led = leader.brake if leader is not None else unelected
     patience = 5 * settings.request_timeout + 120.0
     shape = Shape(settings.interval, settings.watch, patience=patience)
-    service = Service(Duty(cluster, order_of(settings), clock, tell, stop, led), cluster, shape, leader)
+    duty = Duty(cluster, order_of(settings), clock, tell, stop, led)
+    service = Service(duty, cluster, shape, leader)
     metrics = Metrics(__version__, service.snapshot, service.vitals, settings.metrics_per_gitrepo, clock.monotonic)
     history = History(clock.now)
     requested += [metrics, history]
@@ -142,9 +143,22 @@ def wired(settings: Settings, stop: Stop, log: Log, mode: str, *more: Observer) 
         announcer = Announcer(cluster, clock, tell, dry_run=settings.dry_run)
         observers.append(announcer)
         service.employ("announcer", announcer.run, announcer.stop)
+    _keep_errors(settings, service, observers, cluster, duty)
     page = StatusPage(service.snapshot, service.vitals, history, clock.now)
     answers = routes(metrics.exposition, service.vitals, page)
     return Serving(service, Server(parse_address(settings.listen), answers, log.observer_failed), connection, cluster)
+
+
+def _keep_errors(settings: Settings, service: Service, observers: list[Observer], cluster: KubeCluster, duty: Duty) -> None:
+    """Employ who takes evidence, if that is wished, and who reads back what is kept, where anything is."""
+    if settings.evidence and not settings.dry_run:
+        evidence = Evidence(cluster, duty.clock, duty.tell, duty.led)
+        observers.append(evidence)
+        service.employ("evidence", evidence.run, evidence.stop)
+    if settings.evidence or settings.current == "all":
+        recall = Recall(cluster, settings.namespaces, duty.tell)
+        observers.append(recall)
+        service.employ("recall", recall.run, recall.stop)
 
 
 def elects(settings: Settings) -> bool:

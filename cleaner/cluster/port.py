@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from cleaner.cluster.values import Announcement, Brake, Deletion, Doomed, Kind, Lease, Refusal, Reread, Sighting
 from cleaner.durations import Seconds
 from cleaner.fleet import Change, Page
-from cleaner.model import Fleet, GitRepo, GitRepoState, Job, Namespace, Owner, Pod
+from cleaner.model import Fleet, GitRepo, GitRepoState, Job, KeptError, Namespace, Owner, Pod
 
 
 class Stock(Protocol):
@@ -104,6 +104,17 @@ class Events(Protocol):
         """Write one Event. Raises a ClusterError."""
 
 
+class KeptErrors(Protocol):
+    """What recalling needs."""
+
+    def kept_errors(self, namespace: str, gitrepo_uid: str = "") -> list[KeptError]:
+        """
+        List the errors that Events of ours keep, the newest first: of a Namespace, or of all for an empty name.
+
+        They last as long as the API keeps Events. Raises a ClusterError.
+        """
+
+
 class Pods(Protocol):
     """What knowing of Pods needs."""
 
@@ -158,5 +169,5 @@ class Names(Protocol):
         """Whether a Job of this name exists, whoever owns it."""
 
 
-class Cluster(Stock, Deletions, Gauges, Pods, Protocol):
+class Cluster(Stock, Deletions, Gauges, Pods, States, Events, Protocol):
     """All of it, for the room that wires."""

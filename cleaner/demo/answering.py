@@ -9,6 +9,7 @@ from cleaner.demo import status
 from cleaner.demo.discovery import describe
 from cleaner.demo.kinds import REVIEW, Object
 from cleaner.demo.patching import PATCHES
+from cleaner.demo.pod_logs import log_of
 from cleaner.demo.reading import page
 from cleaner.demo.routing import Place, place
 from cleaner.demo.store import Store
@@ -103,8 +104,12 @@ class Api:
         if request.method == "GET" and kind != REVIEW:
             with self._store.lock:
                 obj = self._store.get(kind, key)
+            if asked.part == "log":
+                return Answer(200, log_of(obj, request.query))
             meta = {"resourceVersion": obj["metadata"]["resourceVersion"]}
             return Answer(200, self._shown(request, asked, [obj], meta) or obj)
+        if asked.part == "log":
+            raise status.unsupported_verb()
         if request.method == "PUT":
             return Answer(200, self._writer.update(kind, key, asked.part, request.json(), request.query))
         if request.method == "PATCH":

@@ -1,6 +1,6 @@
 """What the server says about itself: versions, groups, resources, and as much OpenAPI as kubectl asks for."""
 
-from cleaner.demo.kinds import KINDS, REVIEW, Kind, Object
+from cleaner.demo.kinds import KINDS, POD, REVIEW, Kind, Object
 
 _VERBS = ["create", "delete", "get", "list", "patch", "update", "watch"]
 _VERSION: Object = {
@@ -64,7 +64,8 @@ def _entries(kind: Kind) -> list[Object]:
     whole |= {"shortNames": list(kind.short)} if kind.short else {}
     whole |= {"categories": ["all"]} if kind.plural in ("pods", "jobs", "cronjobs", "deployments") else {}
     part = {"name": f"{kind.plural}/status", "singularName": "", **base, "verbs": ["get", "patch", "update"]}
-    return [whole, part] if kind.status else [whole]
+    log = {"name": f"{kind.plural}/log", "singularName": "", **base, "verbs": ["get"]}
+    return [whole, *([part] if kind.status else []), *([log] if kind == POD else [])]
 
 
 def _info() -> Object:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from cleaner.demo.discovery import served
-from cleaner.demo.kinds import Kind, find
+from cleaner.demo.kinds import POD, Kind, find
 from cleaner.demo.status import no_resource
 from cleaner.demo.store import Key
 
@@ -17,7 +17,7 @@ class Place:
     """None for a cluster-wide collection."""
     name: str = ""
     part: str = ""
-    """`status` or nothing."""
+    """`status`, `log` or nothing."""
 
     @property
     def key(self) -> Key:
@@ -44,9 +44,14 @@ def _inside(group: str, version: str, rest: list[str]) -> Place:
         namespace, rest = rest[1], rest[2:]
     kind = find(group, version, rest[0])
     name, part = [*rest, "", ""][1:3]
-    if not kind or len(rest) > 3 or part not in ("", "status") or (part and not kind.status):
+    if not kind or len(rest) > 3 or part not in ("", *parts_of(kind)):
         raise no_resource()
     needed = kind.namespaced and bool(name)
     if (namespace is None and needed) or (namespace is not None and not kind.namespaced):
         raise no_resource()
     return Place(kind, namespace, name, part)
+
+
+def parts_of(kind: Kind) -> list[str]:
+    """What an object of this kind has of its own to be asked for."""
+    return (["status"] if kind.status else []) + (["log"] if kind == POD else [])

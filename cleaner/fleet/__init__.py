@@ -2,6 +2,7 @@
 
 from cleaner.fleet.adoption import read_adoptable
 from cleaner.fleet.changes import Change, WatchError, read_change
+from cleaner.fleet.errors import failure_of
 from cleaner.fleet.names import job_name
 from cleaner.fleet.objects import Shared
 from cleaner.fleet.pages import (
@@ -17,11 +18,13 @@ from cleaner.fleet.pages import (
     read_job,
     read_namespace,
 )
-from cleaner.fleet.pods import pod_page
+from cleaner.fleet.pods import APPLIER, CLONER, pod_page
 from cleaner.fleet.version import deployment_page, fleet_version, read_image_tag
 from cleaner.fleet.wire import Body
 
 __all__ = [
+    "APPLIER",
+    "CLONER",
     "Body",
     "Change",
     "Page",
@@ -29,6 +32,7 @@ __all__ = [
     "Unreadable",
     "WatchError",
     "deployment_page",
+    "failure_of",
     "find_job",
     "fleet_version",
     "gitrepo_page",

@@ -11,7 +11,9 @@ from cleaner.fleet.objects import ours
 from cleaner.fleet.pages import BAD, Page, Unreadable, unnamed
 from cleaner.fleet.wire import Body
 
-_CLONER, _APPLIER = "gitcloner-initializer", "fleet"
+CLONER, APPLIER = "gitcloner-initializer", "fleet"
+"""The containers of Fleet's Pods, in the order in which they run."""
+
 _OUTCOMES = {"Succeeded": model.Outcome.SUCCEEDED, "Failed": model.Outcome.FAILED}
 _REPO_LABEL = "--label=fleet.cattle.io/repo-name="
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
@@ -46,8 +48,8 @@ def _pod(read: wire.Pod) -> model.Pod | None:
     """Facts of a Pod; None for one that is not Fleet's: its form is the same from Fleet 0.10.0 to 0.16.1."""
     metadata, labels = read.metadata, read.metadata.labels or {}
     job, job_uid = labels.get("job-name", ""), labels.get("controller-uid", "")
-    applier = _named(read.spec.containers, _APPLIER)
-    fleets = applier is not None and _named(read.spec.initContainers, _CLONER) is not None
+    applier = _named(read.spec.containers, APPLIER)
+    fleets = applier is not None and _named(read.spec.initContainers, CLONER) is not None
     if not (fleets and applier and job and job_uid and read.spec.serviceAccountName.startswith("git-")):
         return None
     status = read.status or wire.PodStatus()

@@ -26,6 +26,7 @@ from cleaner.fleet import Body, Page, Shared
 from cleaner.kube.announcing import Announcing
 from cleaner.kube.connection import Connection
 from cleaner.kube.deletions import Deletions, path_of
+from cleaner.kube.kept import Kept
 from cleaner.kube.leases import Leases
 from cleaner.kube.markers import Markers
 from cleaner.kube.parallel import in_parallel
@@ -35,7 +36,7 @@ from cleaner.kube.pods import Pods
 from cleaner.kube.reads import Reads, list_path, segment
 from cleaner.kube.throttle import Throttle
 from cleaner.kube.watch import Watch
-from cleaner.model import Fleet, GitRepo, GitRepoState, Job, Namespace, OrphanedPod, Owner, Pod
+from cleaner.model import Fleet, GitRepo, GitRepoState, Job, KeptError, Namespace, OrphanedPod, Owner, Pod
 
 _Found = tuple[Namespace | ClusterError | None, Seconds]
 
@@ -73,6 +74,7 @@ class KubeCluster:
         self._deletions = Deletions(connection, self._throttle, clock, dry_run=limits.dry_run, limit=limit)
         self._leases = Leases(connection, clock, limits.own_namespace, limits.lease)
         self._announcing = Announcing(connection, clock)
+        self._kept = Kept(self._reads)
         self._patches = Patches(connection, self._reads, clock, dry_run=limits.dry_run)
         self._pods = Pods(self._reads)
         self._markers = Markers(connection, self._reads, limits.own_namespace)
@@ -221,6 +223,10 @@ class KubeCluster:
     def announce(self, announcement: Announcement) -> None:
         """Write a Kubernetes Event on a GitRepo."""
         self._announcing.announce(announcement)
+
+    def kept_errors(self, namespace: str, gitrepo_uid: str = "") -> list[KeptError]:
+        """List the errors that Events keep."""
+        return self._kept.kept_errors(namespace, gitrepo_uid)
 
     def skew(self) -> Seconds | None:
         """Seconds that the API's clock is ahead of ours."""

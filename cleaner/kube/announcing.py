@@ -8,7 +8,7 @@ from cleaner.cluster import Announcement, Clock
 from cleaner.kube.connection import Connection
 from cleaner.kube.reads import refused, segment
 
-_COMPONENT = "gitjob-cleaner"
+COMPONENT = "gitjob-cleaner"
 _LONGEST_MESSAGE = 1024
 
 
@@ -44,8 +44,8 @@ class Announcing:
             "reason": announcement.reason,
             "message": _cut(announcement.message),
             "type": "Warning" if announcement.warning else "Normal",
-            "source": {"component": _COMPONENT, "host": host},
-            "reportingComponent": _COMPONENT,
+            "source": {"component": COMPONENT, "host": host},
+            "reportingComponent": COMPONENT,
             "reportingInstance": host,
             "firstTimestamp": now,
             "lastTimestamp": now,

@@ -38,4 +38,6 @@ def _visible(_logger: object, _method: str, line: MutableMapping[str, Any]) -> M
 def _seen(value: Any) -> Any:
     if isinstance(value, str):
         return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value)
+    if isinstance(value, list):
+        return [_seen(one) for one in value]
     return {key: _seen(one) for key, one in value.items()} if isinstance(value, dict) else value

@@ -15,6 +15,8 @@ from cleaner.happened import (
     Attempted,
     Braked,
     CanaryTripped,
+    ErrorKept,
+    ErrorsRecalled,
     Finished,
     Guarded,
     GuardTrouble,
@@ -78,6 +80,8 @@ class Log:
             Guarded: self._guarded,
             Parted: self._parted,
             GuardTrouble: self._guard_trouble,
+            ErrorKept: self._error_kept,
+            ErrorsRecalled: self._recalled,
         }
 
     def say(self, event: str, **fields: Any) -> None:
@@ -204,6 +208,16 @@ class Log:
 
     def _guard_trouble(self, happened: GuardTrouble) -> None:
         self._line(_WARNING, "guard", **_gitrepo(happened.gitrepo), step=happened.step, error=happened.problem)
+
+    def _error_kept(self, happened: ErrorKept) -> None:
+        told: dict[str, Any] = {"log": list(happened.lines)} if happened.lines else {}
+        told |= {"problem": happened.problem} if happened.problem else {}
+        event = "error not kept" if happened.problem else "error kept"
+        self._line(_WARNING, event, **_job(happened.job), error=happened.text, **told)
+
+    def _recalled(self, happened: ErrorsRecalled) -> None:
+        if happened.problem:
+            self._line(_INFO, "kept errors cannot be read", error=happened.problem)
 
 
 def _level_of(swept: Swept) -> int:

@@ -20,7 +20,8 @@ UNFINISHED = "running"
 """The label `outcome` of a Job that has not finished."""
 
 _OUTCOMES = tuple(outcome.value for outcome in Outcome)
-_DELETING = tuple(reason.value for reason in Reason if reason.deletes and reason is not Reason.ORPHANED)
+_DELETING = tuple(reason.value for reason in Reason if reason.deletes and reason not in (Reason.LEGACY, Reason.ORPHANED))
+# (a service never migrates, and Pods are counted apart)
 
 
 class Metric(msgspec.Struct, frozen=True):
@@ -90,6 +91,7 @@ POD_ERRORS = _counter(
 SPARED = _counter("spared_total", "Jobs that were needed after all when they were looked at again just before their deletion.")
 BRAKES_PULLED = _counter("brakes_total", "Times that a brake has stopped the deletions.", ("brake",), BRAKES)
 CANARY_TRIPPED = _counter("canary_tripped_total", "Current Jobs that came back after they had been deleted.")
+ERRORS_KEPT = _counter("errors_kept_total", "Errors of failed Jobs that are kept in an Event on their GitRepo.")
 
 JOBS_RETAINED = _gauge("jobs_retained", "Jobs that are kept now, and why.", (*GITREPO, "outcome", "reason"))
 PODS_RETAINED = _gauge(
@@ -197,6 +199,7 @@ SECTIONS = {
         SPARED,
         BRAKES_PULLED,
         CANARY_TRIPPED,
+        ERRORS_KEPT,
     ),
     "What is there now": (
         JOBS_RETAINED,

@@ -13,6 +13,7 @@ from cleaner.happened import (
     Attempted,
     Braked,
     CanaryTripped,
+    ErrorKept,
     Finished,
     Happened,
     Late,
@@ -50,6 +51,7 @@ class Counted:
         self._spared = self._counter(catalogue.SPARED)
         self._brakes = self._counter(catalogue.BRAKES_PULLED)
         self._tripped = self._counter(catalogue.CANARY_TRIPPED)
+        self._errors_kept = self._counter(catalogue.ERRORS_KEPT)
         self._sweeps = self._counter(catalogue.SWEEPS)
         self._sweep_durations = self._histogram(catalogue.SWEEP_DURATION)
         self._lateness = self._histogram(catalogue.LATENESS)
@@ -65,6 +67,7 @@ class Counted:
             Spared: lambda _: self._spared.inc(),
             Braked: lambda braked: self._brakes.labels(braked.refusal.brake).inc(),
             CanaryTripped: lambda _: self._tripped.inc(),
+            ErrorKept: lambda kept: self._errors_kept.inc(0 if kept.problem else 1),
             Swept: self._swept,
             Late: lambda late: self._lateness.observe(late.seconds),
             Finished: self._finished,

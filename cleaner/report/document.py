@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from cleaner.cluster import Deletion, Fate, Refusal
-from cleaner.model import Fleet, OrphanedPod, Owner
+from cleaner.model import Fleet, KeptError, OrphanedPod, Owner
 from cleaner.report import wording
 from cleaner.report.heading import Heading
 from cleaner.result import Migrated, PodResult, Result, exit_code
@@ -87,6 +87,16 @@ class PodTotals(msgspec.Struct, frozen=True):
     results: dict[str, int] = {}
 
 
+class KeptErrorLine(msgspec.Struct, frozen=True):
+    """Why a Job of the GitRepo failed, as an Event keeps it, and when that was written."""
+
+    gitrepo: str
+    job: str
+    commit: str
+    text: str
+    at: str | None
+
+
 class Totals(msgspec.Struct, frozen=True):
     """
     Counts, of Jobs alone but for `pods`.
@@ -138,6 +148,7 @@ class Head(msgspec.Struct, frozen=True):
     stuck: list[StuckLine]
     notes: list[NoteLine]
     migration: MigrationPart | None
+    kept_errors: list[KeptErrorLine]
 
 
 class Document(Head, frozen=True):
@@ -202,9 +213,20 @@ def head(heading: Heading, result: Result) -> Head:
         refused=[RefusedLine(r.namespace, r.what, r.problem, r.denied) for r in result.refused],
         unreadable=[UnreadableLine(bad.kind, bad.namespace, bad.name, bad.problem) for bad in result.unreadable],
         stuck=[_stuck_line(found) for found in result.stuck],
-        notes=[NoteLine(f"{o.namespace}/{o.name}", note) for o, plan in result.plans.items() for note in plan.notes],
+        notes=_notes(result),
         migration=None if result.migrated is None else _migration_part(result, result.migrated),
+        kept_errors=[_kept_error_line(kept) for kept in result.kept_errors],
     )
+
+
+def _notes(result: Result) -> list[NoteLine]:
+    notes = [NoteLine(f"{o.namespace}/{o.name}", note) for o, plan in result.plans.items() for note in plan.notes]
+    return notes + ([NoteLine("", f"kept errors cannot be read: {result.not_recalled}")] if result.not_recalled else [])
+
+
+def _kept_error_line(kept: KeptError) -> KeptErrorLine:
+    where = f"{kept.gitrepo.namespace}/{kept.gitrepo.name}"
+    return KeptErrorLine(where, kept.job, kept.commit, kept.text, wording.stamp(kept.at))
 
 
 def _migration_part(result: Result, migrated: Migrated) -> MigrationPart:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
 from cleaner.cluster import Deletion
+from cleaner.failures import LONGEST
 from cleaner.model import GitRepo, Moment, Owner
 from cleaner.report import wording
 from cleaner.report.heading import Heading
@@ -148,12 +149,22 @@ def write_explanation(out: TextIO, heading: Heading, result: Result, gitrepo: Gi
         _table(out, ("POD", "OUTCOME", "COMMIT", "AGE", "VERDICT", "REASON", "UNTIL"), [_explained(pod, now) for pod in pods])
     for reason in dict.fromkeys(verdict.reason for verdict in (*verdicts, *pods)):
         _line(out, f"{reason.value}: {reason.meaning}")
-    for line in _troubles(result):
+    for line in (*_kept_errors(result), *_troubles(result)):
         _line(out, line)
 
 
 def _newest_first(verdicts: Iterable[Verdict], now: Moment) -> list[Verdict]:
     return sorted(verdicts, key=lambda v: (v.job.finished or now, v.job.created), reverse=True)
+
+
+def _kept_errors(result: Result) -> Iterable[str]:
+    if result.not_recalled:
+        yield f"Kept errors cannot be read, which needs list on events: {printable(result.not_recalled)}"
+    for kept in result.kept_errors:
+        at = wording.stamp(kept.at) or "-"
+        yield f"ERROR KEPT {at} {printable(kept.job)} commit {printable(kept.commit[:12])}: {printable(kept.text, LONGEST)}"
+    if result.kept_errors:
+        yield "Kept errors are Events and last as long as the API keeps those, an hour by default"
 
 
 def _explained(verdict: Verdict, now: Moment) -> Row:

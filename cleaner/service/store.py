@@ -114,13 +114,22 @@ class Store:
         for job, gone in told:
             latest[job.owner][job.uid] = (job, gone)
         dirty = set()
+        ended = self._ended(told)
         for owner, jobs in latest.items():
             there = {uid: job for uid, (job, gone) in jobs.items() if not gone and self._scope.covers_namespace(job.namespace)}
-            self._note_finished(owner, there)
+            self._note_finished(owner, ended.get(owner, {}))
             if self.inventory.change_jobs(owner, there, [uid for uid, (_, gone) in jobs.items() if gone]):
                 dirty.add(owner)
         self.gone += [job.uid for job, gone in told if gone]
         return dirty
+
+    def _ended(self, told: Sequence[tuple[Job, bool]]) -> dict[Owner, dict[str, Job]]:
+        """The Jobs that were seen to be there and finished, though Fleet may have deleted them by now; not on their way out."""
+        ended: defaultdict[Owner, dict[str, Job]] = defaultdict(dict)
+        for job, gone in told:
+            if not gone and not job.deleting and job.outcome is not None and self._scope.covers_namespace(job.namespace):
+                ended[job.owner][job.uid] = job
+        return ended
 
     def _note_finished(self, owner: Owner, there: dict[str, Job]) -> None:
         group = self.inventory.groups.get(owner)

@@ -24,7 +24,8 @@ class Settings:
         "keep",
         "keep, succeeded or all",
         "what may happen to the Job of the current commit; needs Fleet >= 0.10.4. With all, a GitRepo forgets why it failed at"
-        " Fleet's next trigger or restart once its failed Job is gone, and shows as healthy",
+        " Fleet's next poll, trigger or restart once its failed Job is gone, and shows as healthy; an Event keeps the error"
+        " before that",
     )
     settle: Seconds = _setting(300.0, "duration", "time after its finish in which no Job is touched, so that Fleet sees it first")
     namespaces: tuple[str, ...] = _setting(
@@ -53,7 +54,9 @@ class Settings:
         "delete the finished Pods, too, that Fleet 0.14.0 to 0.14.10 and 0.15.0 left without a Job",
     )
     evidence: bool = _setting(
-        False, "true or false", "let run keep the last lines of the log when a Job fails; it needs to read Pods and their logs"
+        False,
+        "true or false",
+        "let run keep the error when a Job fails, and log the last lines of its Pod; it needs to read Pods and their logs",
     )
     fleet_version: str = _setting("", "version", "Fleet's version where it cannot be seen; never raises what is seen")
     fleet_namespace: str = _setting("cattle-fleet-system", "name", "Namespace in which Fleet runs")

@@ -1,7 +1,7 @@
 """Act: feed the doomed to the cluster, oldest first, each only while its GitRepo was read a moment ago."""
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 import msgspec
@@ -42,6 +42,7 @@ class Acting:
     The deletions of one pass. All its state is touched by the caller's thread only; the cluster brings the concurrency.
 
     A doomed Job waits, then flies (a request for it may be under way), and lands with a deletion; `again` sends it back to wait.
+    `prepare` does what must be done just before a Job goes, and says why it must stay, if it must.
     """
 
     def __init__(self, cluster: Deletions, judge: Judges, clock: Clock, tell: Observer, brake: Brake) -> None:
@@ -51,6 +52,7 @@ class Acting:
         self.brake: Refusal | None = None
         self.spent = 0
         self.lookahead = 64
+        self.prepare: Callable[[Verdict], str] | None = None
         self._cluster, self._judge, self._clock, self._tell, self._ask = cluster, judge, clock, tell, brake
         self._queue: deque[Verdict] = deque()
         self._waiting: dict[str, Verdict] = {}
@@ -102,11 +104,24 @@ class Acting:
             if uid in self._waiting and self._freshness(owner) <= self._clock.monotonic():
                 self._read_again()
                 continue
+            if uid in self._waiting and not self._prepared(verdict):
+                continue
             self._queue.popleft()
             if uid in self._waiting:
                 self._flying[uid] = self._waiting.pop(uid)
                 tried = self._tries.get(uid, Doomed(verdict.job, 0.0))
                 yield msgspec.structs.replace(tried, fresh_until=self._freshness(owner))
+
+    def _prepared(self, verdict: Verdict) -> bool:
+        """Prepare a deletion; whether it may go on at once: preparing takes time, in which a brake may be pulled."""
+        if self.prepare is None:
+            return True
+        if not self._may_go_on():
+            return False
+        why = self.prepare(verdict)
+        if why:
+            self._record(self._waiting.pop(verdict.job.uid), Deletion(self._tried(verdict.job), Fate.FAILED, why))
+        return not why and self._freshness(verdict.job.owner) > self._clock.monotonic()
 
     def _freshness(self, owner: Owner) -> Seconds:
         return self._fresh_until.get(owner, float("-inf"))

@@ -15,12 +15,17 @@ BLOCKED = 24 * 3600.0
 
 
 class Canary(msgspec.Struct):
-    """What one process has learnt; a new process, and a new leader, begin without it. Times are on the monotonic clock."""
+    """
+    What one process has learnt; a new process, and a new leader, begin without it. Times are on the monotonic clock.
+
+    `kept` tells when the errors of which Jobs were kept.
+    """
 
     pause: Seconds = 10.0
     proven: bool = False
     gone: dict[str, tuple[Job, Seconds]] = msgspec.field(default_factory=dict)
     blocked: dict[Owner, Seconds] = msgspec.field(default_factory=dict)
+    kept: dict[str, Seconds] = msgspec.field(default_factory=dict)
 
     def deleted(self, jobs: Iterable[Job], at: Seconds) -> None:
         """Remember current Jobs that we deleted; forget those whose return would prove nothing any more."""

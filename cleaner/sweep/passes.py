@@ -15,6 +15,7 @@ from cleaner.sweep.acting import Acting
 from cleaner.sweep.canary import Canary
 from cleaner.sweep.current import CurrentJobs, Find
 from cleaner.sweep.judge import Judge
+from cleaner.sweep.keeping import Keeping
 from cleaner.sweep.look import Looked, look
 from cleaner.sweep.pods import PodSweep
 
@@ -122,7 +123,7 @@ class Sweep:
         if self._current is None:
             self._current = CurrentJobs(self._cluster, self._acting, canary, self._clock, self._tell)
         self._backlog += self._acting.delete([v for v in doomed if v.reason is not Reason.EXPIRED], self._allowed())
-        self._backlog += self._delete_current([verdict for verdict in doomed if verdict.reason is Reason.EXPIRED])
+        self._backlog += self._delete_current([verdict for verdict in doomed if verdict.reason is Reason.EXPIRED], canary)
         self._acting.look_again()
 
     def look_for_returns(self, canary: Canary, find: Find | None = None) -> None:
@@ -153,7 +154,7 @@ class Sweep:
     def _allowed(self) -> float:
         return (self._order.max_deletions or float("inf")) - self._acting.spent - self._pods.acting.spent
 
-    def _delete_current(self, expired: list[Verdict]) -> int:
+    def _delete_current(self, expired: list[Verdict], canary: Canary) -> int:
         """Read Fleet's version again before any current Job goes: a Fleet that makes it again must not see it missing."""
         if not expired or self._acting.brake is not None or self._current is None:
             return len(expired)
@@ -165,6 +166,8 @@ class Sweep:
             return 0
         if self._order.dry_run:
             return self._acting.delete(expired, self._allowed())
+        if self._acting.prepare is None:
+            self._acting.prepare = Keeping(self._cluster, canary.kept, self._clock, self._tell)
         return self._current.delete(expired, self._allowed())
 
     def result(self) -> Result:

@@ -8,6 +8,7 @@ from cleaner.model import Moment, Owner
 from cleaner.retention import Reason, Stuck, Verdict
 from cleaner.snapshot import View
 from cleaner.web.asked import ONLY, SORTS, Asked
+from cleaner.web.errors_kept import kept_errors
 from cleaner.web.history import Deleted, Deletions
 from cleaner.web.markup import count, distance, name, number, outcome, row, section, since, table, text, told, when
 from cleaner.web.scene import Scene, Shown, failed, kept, shown, unreadable
@@ -93,7 +94,8 @@ def _article(view: View, scene: Scene) -> str:
     return (
         f'<article id="a{key}"><details id="d{key}"><summary><h3>{name(_path(view.owner))}</h3>'
         f'<span class="chips">{"".join(_chips(view, scene))}</span></summary>'
-        f"{_jobs(view, scene.now)}{_deleted(scene.past.deletions_of(view.owner), scene.now)}</details>"
+        f"{_jobs(view, scene.now)}{_deleted(scene.past.deletions_of(view.owner), scene.now)}"
+        f"{kept_errors(scene.past.kept.get(view.owner, ()), scene.now)}</details>"
         f"{problem}{troubles}{notes}</article>"
     )
 

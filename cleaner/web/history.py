@@ -1,14 +1,15 @@
 """The last things that happened, for people: bounded, and honest about since when it is complete."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from cleaner.cluster import Deletion, Fate
-from cleaner.happened import Attempted, Happened, Led, Swept
-from cleaner.model import Job, Moment, Owner
+from cleaner.happened import Attempted, ErrorKept, ErrorsRecalled, Happened, Led, Swept
+from cleaner.model import Job, KeptError, Moment, Owner
 from cleaner.retention import Reason
+from cleaner.web.recollection import Recollection
 from cleaner.web.troubles import Trouble, trouble_in
 
 
@@ -55,6 +56,7 @@ class Past(msgspec.Struct, frozen=True):
     deletions: dict[Owner, Deletions] = {}
     deletions_since: Moment = 0.0
     led: tuple[Moment, Led] | None = None
+    kept: Mapping[Owner, tuple[KeptError, ...]] = {}
 
     def deletions_of(self, owner: Owner) -> Deletions:
         """The last deletions of one GitRepo."""
@@ -89,6 +91,7 @@ class History:
         self._deletions: dict[Owner, Deletions] = {}
         self._deletions_since = self._began
         self._kept = self._deleted = 0
+        self._recollection = Recollection(self._bounds.gitrepos)
         self._led: tuple[Moment, Led] | None = None
 
     def __call__(self, event: Happened) -> None:
@@ -103,6 +106,10 @@ class History:
                 (self._passes if event.trigger == "watch" else self._sweeps).add(event)
             elif isinstance(event, Led):
                 self._led = (self._now(), event)
+            elif isinstance(event, ErrorKept):
+                self._recollection.keep(event, self._now())
+            elif isinstance(event, ErrorsRecalled):
+                self._recollection.recall(reversed(event.errors))
 
     def past(self) -> Past:
         """What is remembered at this moment."""
@@ -119,6 +126,7 @@ class History:
                 deletions=dict(self._deletions),
                 deletions_since=self._deletions_since,
                 led=self._led,
+                kept=self._recollection.errors(),
             )
 
     def _add_trouble(self, trouble: Trouble) -> None:

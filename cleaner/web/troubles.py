@@ -8,6 +8,7 @@ from cleaner.happened import (
     Attempted,
     Braked,
     CanaryTripped,
+    ErrorsRecalled,
     Happened,
     NamespaceRefused,
     OfPods,
@@ -77,6 +78,8 @@ def _trouble_on_the_wire(event: Happened, at: Moment) -> Trouble | None:
             return _trouble("watch", where, f"{reason}: {detail}" if detail else reason, at, grave=grave)
         case AnnouncementsDropped(_, detail):
             return _trouble("events", "Kubernetes Events", f"not written: {detail}", at, grave=False)
+        case ErrorsRecalled(_, problem) if problem:
+            return _trouble("events", "Kubernetes Events", f"not read: {problem}", at, grave=False)
     return None
 
 

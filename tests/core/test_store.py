@@ -133,6 +133,17 @@ def test_jobs_that_finish_are_told_once() -> None:
     assert [happened.job.name for happened in told if isinstance(happened, Finished)] == ["shop-1"]
 
 
+def test_a_job_that_finished_and_was_deleted_at_once_is_told_and_one_that_was_known_or_only_left_is_not() -> None:
+    told: list[Happened] = []
+    made = filled(told, jobs=[*facts("shop-1", outcome=None), *facts("shop-0")])
+    finished, old = facts("shop-1")[0], facts("shop-0")[0]
+    leaving = msgspec.structs.replace(facts("shop-7")[0], marks=Job.DELETING)
+
+    made.changed(changed(JOBS, (finished, False), (finished, True), (old, False), (old, True), (leaving, False), (leaving, True)))
+    assert [happened.job.name for happened in told if isinstance(happened, Finished)] == ["shop-1"]
+    assert names(made) == []
+
+
 def test_a_job_that_finished_between_two_lists_is_told_and_an_old_one_is_not() -> None:
     told: list[Happened] = []
     made = filled(told, jobs=[*facts("shop-1", outcome=None), *facts("shop-0")])

@@ -14,6 +14,8 @@ from cleaner.happened import (
     Attempted,
     Braked,
     CanaryTripped,
+    ErrorKept,
+    ErrorsRecalled,
     Finished,
     Happened,
     Late,
@@ -27,7 +29,7 @@ from cleaner.happened import (
     WatchEnded,
 )
 from cleaner.metrics import Exposition, Metrics
-from cleaner.model import Fleet, GitRepo, Job, OrphanedPod, Outcome, Owner, identity
+from cleaner.model import Fleet, GitRepo, Job, KeptError, OrphanedPod, Outcome, Owner, identity
 from cleaner.retention import Plan, Reason, Stuck, Verdict
 from cleaner.retention.stuck import StuckKind
 from cleaner.snapshot import Snapshot, Tally, View, Vitals
@@ -144,6 +146,8 @@ def everything() -> Iterator[Happened]:
     yield Led(leading=True)
     yield Swept("id", "interval", "done", 1000.0, 1.5, 1, 4)
     yield AnnouncementsDropped(2, "secret-message")
+    yield ErrorKept(job(), "secret-message", ("secret-message",))
+    yield ErrorsRecalled((KeptError(job().owner, "secret-name", "secret", "secret-message", 1.0),), "secret-message")
 
 
 def full(per_gitrepo: bool = True) -> Told:

@@ -7,6 +7,8 @@ import pytest
 from cleaner.cluster import Fate
 from cleaner.happened import (
     AnnouncementsDropped,
+    ErrorKept,
+    ErrorsRecalled,
     Finished,
     Happened,
     Late,
@@ -19,9 +21,11 @@ from cleaner.happened import (
     Unreadable,
     WatchEnded,
 )
+from cleaner.model import KeptError
 from cleaner.retention import Reason, Verdict
 from cleaner.web import Bounds, History
 from cleaner.web.history import Past
+from cleaner.web.recollection import EACH
 from tests.edge.scenes import braked, deleted, job, owner, swept
 
 SHOP = owner("team/shop")
@@ -124,6 +128,7 @@ TROUBLES = [
     (Requested("list", "jobs", "timeout", 0.1), "request", "list jobs", "timeout", False),
     (WatchEnded("jobs", "team", "denied", "403"), "watch", "jobs in team", "denied: 403", True),
     (WatchEnded("jobs", "", "silent"), "watch", "jobs", "silent", False),
+    (ErrorsRecalled((), "403"), "events", "Kubernetes Events", "not read: 403", False),
     (AnnouncementsDropped(3, "full"), "events", "Kubernetes Events", "not written: full", False),
 ]
 
@@ -222,3 +227,37 @@ def test_it_may_be_told_and_read_by_many_at_once() -> None:
         thread.join()
 
     assert history.past().deleted == 8000
+
+
+def kept(name: str, text: str = "boom", of: str = "team/shop") -> ErrorKept:
+    return ErrorKept(job(owner(of), name), text)
+
+
+def texts(past: Past, of: str = "team/shop") -> list[tuple[str, str]]:
+    """The kept errors of a GitRepo."""
+    return [(each.job, each.text) for each in past.kept.get(owner(of), ())]
+
+
+def test_kept_errors_are_remembered_newest_first() -> None:
+    past = told(kept("a"), kept("b"), kept("c", of="team/other"))
+
+    assert texts(past) == [("b", "boom"), ("a", "boom")]
+    assert texts(past, "team/other") == [("c", "boom")]
+
+
+def test_what_is_read_back_is_the_error_that_was_told() -> None:
+    live = kept("a")
+    (error,) = told(live).kept[SHOP]
+    later = KeptError(SHOP, "b", error.commit, "earlier", 500.0)
+
+    past = told(live, ErrorsRecalled((error, later)), ErrorsRecalled(problem="403"))
+
+    assert past.kept == {SHOP: (error, later)}
+
+
+def test_kept_errors_are_bounded() -> None:
+    many = [kept(f"j{n}") for n in range(EACH + 5)]
+    assert [name for name, _ in texts(told(*many))] == [f"j{n}" for n in range(EACH + 4, 4, -1)]
+
+    past = told(kept("a", of="team/one"), kept("b", of="team/two"), kept("c", of="team/one"), kept("d"), gitrepos=2)
+    assert set(past.kept) == {owner("team/one"), SHOP}

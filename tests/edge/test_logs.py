@@ -21,6 +21,8 @@ from cleaner.happened import (
     Attempted,
     Braked,
     CanaryTripped,
+    ErrorKept,
+    ErrorsRecalled,
     Finished,
     Happened,
     Judged,
@@ -143,6 +145,13 @@ EXPECTED: list[tuple[Happened, str, dict[str, Any]]] = [
         "warning",
         {"event": "announcements dropped", "count": 3, "detail": "403"},
     ),
+    (ErrorKept(JOB, "no such branch"), "warning", {"event": "error kept", **OF_JOB, "error": "no such branch"}),
+    (
+        ErrorKept(JOB, "no such branch", ("cloning", "fatal"), "403"),
+        "warning",
+        {"event": "error not kept", **OF_JOB, "error": "no such branch", "log": ["cloning", "fatal"], "problem": "403"},
+    ),
+    (ErrorsRecalled((), "403"), "info", {"event": "kept errors cannot be read", "error": "403"}),
 ]
 
 
@@ -215,7 +224,9 @@ def test_the_lines_of_a_pass_name_it_and_those_of_other_threads_do_not(bench: Be
     assert [line.get("sweep") for line in bench.lines] == ["5f-2", "5f-2", "5f-1", None, "5f-1", None]
 
 
-@pytest.mark.parametrize(("level", "count"), [("debug", 18), ("info", 15), ("warning", 8), ("", 8), ("error", 3), ("WARNING", 8)])
+@pytest.mark.parametrize(
+    ("level", "count"), [("debug", 21), ("info", 18), ("warning", 10), ("", 10), ("error", 3), ("WARNING", 10)]
+)
 def test_the_level_is_kept(level: str, count: int) -> None:
     bench = Bench(level)
 
@@ -301,6 +312,8 @@ ATTACKS: list[Happened] = [
     Led(leading=False, detail=HOSTILE),
     WatchEnded("jobs", HOSTILE, "broken", HOSTILE),
     AnnouncementsDropped(1, HOSTILE + "\udcff"),
+    ErrorKept(hostile_job, HOSTILE, (HOSTILE, "\udcff"), HOSTILE),
+    ErrorsRecalled((), HOSTILE),
 ]
 
 

@@ -79,6 +79,7 @@ def test_what_happened_is_counted() -> None:
     assert read["fleet_jobs_finished_total", ("shop", "team", "succeeded")] == 1
     assert read["sweeps_total", ("done", "interval")] == read["leader_changes_total", ()] == 1
     assert read["announcements_dropped_total", ()] == 2
+    assert read["errors_kept_total", ()] == 1
 
 
 def test_pods_are_counted_apart_from_jobs() -> None:
@@ -173,7 +174,7 @@ def test_known_label_sets_begin_at_zero() -> None:
     reasons = ("closed", "expired", "silent", "broken", "denied", "failed")
     assert all(read["watch_restarts_total", pair] == 0 for pair in product(reasons, ("jobs", "gitrepos", "namespaces")))
     assert all(read["stuck", (kind.value,)] == 0 for kind in StuckKind)
-    bare = ("spared", "canary_tripped", "leader_changes", "announcements_dropped")
+    bare = ("spared", "canary_tripped", "leader_changes", "announcements_dropped", "errors_kept")
     assert all(read[f"{name}_total", ()] == 0 for name in bare)
 
 

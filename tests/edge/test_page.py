@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from cleaner.cluster import Fate, Refusal
-from cleaner.happened import CanaryTripped, Happened, Led, NamespaceRefused, Requested, Swept, Unreadable, WatchEnded
+from cleaner.happened import CanaryTripped, ErrorKept, Happened, Led, NamespaceRefused, Requested, Swept, Unreadable, WatchEnded
 from cleaner.model import Fleet, Outcome
 from cleaner.retention import Reason, Stuck, Verdict
 from cleaner.retention.stuck import StuckKind
@@ -82,6 +82,18 @@ def test_deleted_jobs_tell_why_and_when() -> None:
     assert "superseded" in row[3]
     assert row[4] == "now 2026-11-23T12:00:00Z"
     assert "Deleted, complete since 3d ago" in page.text
+
+
+def test_kept_errors_tell_why_and_how_long_they_last() -> None:
+    past = after(ErrorKept(job(SHOP, "shop-00009"), "no such <branch>"))
+
+    page = read(snapshot([view(SHOP, [])]), past=past)
+
+    name, error, at = page.row("shop-00009")
+    assert scenes.COMMIT[:12] in name
+    assert error == "no such <branch>"
+    assert at == "now 2026-11-23T12:00:00Z"
+    assert "an hour by default" in page.text
 
 
 def test_what_is_stuck_tells_what_helps() -> None:

@@ -1,12 +1,15 @@
 """`explain`: why each Job of one GitRepo is there, until when, and what is stuck around it."""
 
 import re
+from json import loads
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.edge.servers import GITREPOS, JOBS, must, patch
+from tests.edge.failing import WHY, failed_jobs
+from tests.edge.roles import allow
+from tests.edge.servers import GITREPOS, JOBS, must, names_of, patch
 from tests.modes.running import Said, run
 from tests.world import seed
 from tests.world.control_plane import ControlPlane
@@ -217,3 +220,50 @@ def test_a_gitrepo_that_has_been_leaving_for_hours_is_stuck(
     seed.place(control_plane, repo)
 
     assert stuck(json(kubeconfig, namespace)) == [("leaving-long", "")]
+
+
+def test_a_kept_error_is_read_back_and_told_how_long_it_lasts(
+    control_plane: ControlPlane, namespace: str, kubeconfig: Path
+) -> None:
+    jobs = failed_jobs(control_plane, namespace, ["shop", "cart"])
+    name = jobs[0]["metadata"]["name"]
+    flags = ("--current", "all", "--namespaces", namespace, "--fleet-version", "v0.16.1")
+    swept = run("sweep", *flags, "--log-format", "json", kubeconfig=kubeconfig, timeout=100)
+
+    said = explained(kubeconfig, f"{namespace}/shop")
+    document = explained(kubeconfig, f"{namespace}/shop", "--output", "json").document
+
+    assert (swept.code, names_of(control_plane, JOBS.format(namespace))) == (0, set())
+    assert {(line["gitrepo"], line["error"]) for line in map(loads, swept.err.splitlines())} == {("shop", WHY), ("cart", WHY)}
+    (line,) = [line for line in said.out.splitlines() if line.startswith("ERROR KEPT")]
+    assert re.fullmatch(rf"ERROR KEPT \S+Z {name} commit {HEAD[:12]}: {re.escape(WHY)}", line)
+    assert "an hour by default" in said.out
+    (kept,) = document["kept_errors"]
+    assert (kept["gitrepo"], kept["job"], kept["commit"], kept["text"]) == (f"{namespace}/shop", name, HEAD, WHY)
+
+
+def test_that_events_may_not_be_read_is_a_line(control_plane: ControlPlane, namespace: str) -> None:
+    shop(control_plane, namespace)
+    allow(control_plane, "user-7", namespace)
+
+    said = explained(control_plane.kubeconfig(token="user-7"), f"{namespace}/shop", "--namespaces", namespace)
+    flags = ("--namespaces", namespace, "--output", "json")
+    document = explained(control_plane.kubeconfig(token="user-7"), f"{namespace}/shop", *flags).document
+
+    assert said.code == 0
+    assert len([line for line in said.out.splitlines() if line.startswith("Kept errors cannot be read")]) == 1
+    assert document["kept_errors"] == []
+    assert [note["text"] for note in document["notes"] if "events" in note["text"]]
+
+
+def test_an_error_that_cannot_be_kept_is_told_and_ends_with_1(control_plane: ControlPlane, namespace: str) -> None:
+    (job,) = failed_jobs(control_plane, namespace, ["shop"])
+    allow(control_plane, "user-8", namespace)
+    flags = ("--current", "all", "--namespaces", namespace, "--fleet-version", "v0.16.1", "--output", "json")
+
+    said = run("sweep", *flags, kubeconfig=control_plane.kubeconfig(token="user-8"))
+
+    (line,) = said.document["jobs"]
+    assert (said.code, line["name"], line["result"]) == (1, job["metadata"]["name"], "failed")
+    assert "its error could not be kept" in line["result_detail"]
+    assert names_of(control_plane, JOBS.format(namespace)) == {job["metadata"]["name"]}
