@@ -394,12 +394,15 @@ def test_one_gitrepo_can_be_cleared_at_once(server: Server, place: str) -> None:
 
     result = clear(server, place, happened.append)
 
-    assert living(server, place) == {"of-another", "runs", "of-a-living-job", "protected"}
     assert {one.doomed.job.name: one.fate.value for one in result.deletions.values()} == {
         "failed": "deleted",
         "succeeded": "deleted",
     }
     assert [(verdict.job.name, verdict.reason.value) for verdict in result.left()] == [("protected", "protected")]
+    assert not result.cleared
+    patch(server, f"{PODS.format(place)}/protected", {"metadata": {"annotations": None}})
+    assert clear(server, place).cleared
+    assert living(server, place) == {"of-another", "runs", "of-a-living-job"}
     assert sum(isinstance(each, OfPods) and isinstance(each.happened, Attempted) for each in happened) == 2
 
 
@@ -410,6 +413,7 @@ def test_a_brake_holds_the_clearing_too(server: Server, place: str) -> None:
     result = clear(server, place, brake=lambda: Refusal("pause", "somebody said so"))
 
     assert (living(server, place), result.brake) == ({POD}, Refusal("pause", "somebody said so"))
+    assert not result.cleared
 
 
 def test_the_service_sees_to_them_in_each_sweep_of_everything(server: Server, place: str) -> None:
