@@ -60,6 +60,11 @@ class PodResult(msgspec.Struct):
         """Tell what is still there, as far as anybody knows: kept, or not deleted for some other reason."""
         return [v for v in self.verdicts() if v.job.uid not in self.deletions or self.deletions[v.job.uid].fate not in _GONE]
 
+    @property
+    def cleared(self) -> bool:
+        """Whether nothing is left, as far as all of it could be read."""
+        return not self.left() and not self.refused and self.brake is None
+
 
 _GONE = frozenset({Fate.DELETED, Fate.GONE})
 

@@ -124,10 +124,10 @@ class PodSweep:
             else:
                 self._judge.adopt(read.owner, read.gitrepo, read.namespace)
         self._judge.judge_all(self._clock.now())
-        self._look_for_jobs()
+        gone = self._gone_jobs()
         for owner, plan in self._judge.plans.items():
             self._told(Judged(self._judge.groups[owner].gitrepo, plan))
-        return self._judge.doomed()
+        return [verdict for verdict in self._judge.doomed() if _job_of(verdict.job) in gone]
 
     def _listed(self, namespace: str) -> list[OrphanedPod]:
         """List the orphans of a Namespace; where that fails, all its Pods stay, and it is told."""
@@ -158,18 +158,19 @@ class PodSweep:
                 return [], []
         return pods, unreadable
 
-    def _look_for_jobs(self) -> None:
-        """Look whether the Jobs of what is to go are gone: a Pod stays whose Job lives, or may live."""
-        pods = [verdict.job for verdict in self._judge.doomed()]
-        jobs = dict.fromkeys(_job_of(pod) for pod in pods if isinstance(pod, OrphanedPod))
-        for seen in self._cluster.find(jobs):
+    def _gone_jobs(self) -> set[Job]:
+        """Look whether the Jobs of what is to go are gone, and return those: a Pod stays whose Job lives, or may live."""
+        gone: set[Job] = set()
+        for seen in self._cluster.find(dict.fromkeys(_job_of(verdict.job) for verdict in self._judge.doomed())):
             if seen.error is not None:
                 self._judge.doubt_run(seen.job, f"whether its Job is gone cannot be seen: {seen.error}")
             elif seen.uid == seen.job.uid:
                 self._judge.drop_run(seen.job)
             else:
+                gone.add(seen.job)
                 continue
             self._judge.judge(seen.job.owner, self._clock.now())
+        return gone
 
     def _told(self, happened: Happened) -> None:
         """Tell what happened to Pods as such; what is no matter of Pods alone goes on as it is."""
@@ -210,9 +211,10 @@ def _orphan(pod: Pod) -> OrphanedPod:
     )
 
 
-def _job_of(pod: OrphanedPod) -> Job:
+def _job_of(pod: Job) -> Job:
     """Return the Job that left a Pod, as far as the Pod tells."""
-    return Job(pod.owner, identity(pod.job, pod.job_uid, "", ""), 0.0)
+    name, uid = (pod.job, pod.job_uid) if isinstance(pod, OrphanedPod) else ("", "")
+    return Job(pod.owner, identity(name, uid, "", ""), 0.0)
 
 
 def _left_by(pod: OrphanedPod, job: Job) -> bool:
@@ -224,8 +226,8 @@ def clear_orphaned_pods(cluster: Cluster, gitrepo: Owner, clock: Clock, tell: Ob
     Delete the finished Pods that Jobs of one GitRepo left behind, now: no age and no settle time keeps them.
 
     All else of the contract holds: annotations that protect, a Job that lives, preconditions, `brake` before each (hand in one
-    that asks them all, as `Sweep.brake` does). `PodResult.left()` tells what is still there, `refused` and `brake` why.
-    Never raises a ClusterError.
+    that asks them all, as `Sweep.brake` does). `PodResult.cleared` tells whether none is left; if not, `left()`, `refused` and
+    `brake` tell what and why. Never raises a ClusterError.
     """
     pods = PodSweep(cluster, Scope(), _AT_ONCE, clock, tell, brake)
     doomed = pods.decide([gitrepo.namespace], brake, gitrepo.name)

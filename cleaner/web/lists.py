@@ -29,6 +29,8 @@ def reasons(scene: Scene) -> str:
         others.append(f"{count(scene.snapshot.foreign, 'Job')} of no GitRepo")
     if scene.snapshot.left_out:
         others.append(f"{count(scene.snapshot.left_out, 'Job')} out of scope")
+    if scene.snapshot.pods:
+        others.append(f"{count(sum(scene.snapshot.pods.values()), 'Pod')} that Jobs left behind")
     fine = f'<p class="fine">Beside these: {", ".join(others)}.</p>' if others else ""
     body = table("reasons", "All Jobs by their verdict", ("Reason", "Jobs", "Meaning", "Verdict"), rows)
     return section("reasons", "Why Jobs are kept", body if rows else "<p>There are no Jobs.</p>", fine)

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from cleaner.retention import Policy, Rule
+from tests.edge.passes import sweep
 from tests.world import binaries, fleet_load, seed
 from tests.world.control_plane import ControlPlane
 from tests.world.controllers import CONTROLLERS, TTL_AFTER_FINISHED, Controllers
@@ -93,6 +95,21 @@ def test_a_pod_that_failed_says_why(world: ControlPlane, place: str) -> None:
     recorded = seed.fixture("v0.16.1/pod-failed.json")["status"]["containerStatuses"][0]
     assert recorded["state"]["terminated"]["message"] == container["state"]["terminated"]["message"]
     assert (pod["status"]["phase"], container["state"]["terminated"]["exitCode"]) == ("Failed", 1)
+
+
+def test_a_pod_that_a_job_has_left_behind_goes_and_one_that_has_its_job_stays(world: ControlPlane, place: str) -> None:
+    left, kept = (ended(world, place, taken_up(world, place, gitrepo)) for gitrepo in ("bad-shop", "shop"))
+    path = f"/apis/batch/v1/namespaces/{place}/jobs/{left['metadata']['name']}"
+    world.request("DELETE", path, {"propagationPolicy": "Orphan"})
+    await_that(lambda: gone(world, path))
+    assert len(pods(world, place)) == 2
+
+    at_once = Policy(Rule(0, 0.0), Rule(0, 0.0), settle=0.0)
+    done = sweep(world.kubeconfig(), place, policy=at_once, orphaned_pods=True)
+
+    (orphan,) = done.result.pods.deletions.values()
+    assert (orphan.fate.value, orphan.doomed.job.owner.name) == ("deleted", "bad-shop")
+    assert [pod["metadata"]["labels"]["job-name"] for pod in pods(world, place)] == [kept["metadata"]["name"]]
 
 
 @pytest.mark.parametrize("gitrepo", ["shop", "bad-shop"])

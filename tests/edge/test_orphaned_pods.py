@@ -1,13 +1,14 @@
 """Pods that Jobs left behind: which go, which stay, and by which contract; on the real API and on the sandbox."""
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from cleaner.cluster import Refusal
-from cleaner.happened import Attempted, Happened, Judged, OfPods, Spared
+from cleaner.happened import Attempted, Braked, Happened, Judged, OfPods, Spared
 from cleaner.model import Owner
 from cleaner.result import Result, exit_code
 from cleaner.retention import Policy, Rule
@@ -286,15 +287,18 @@ def test_the_cap_is_one_for_jobs_and_pods(server: Server, place: str) -> None:
     assert (done.result.backlog, exit_code(done.result), len(living(server, place))) == (3, 1, 3)
 
 
-def test_a_brake_stops_pods_too(server: Server, place: str) -> None:
-    gitrepo(server, place)
+@pytest.mark.parametrize("jobs", [0, 1])
+def test_a_brake_stops_pods_too_and_is_told_once(server: Server, place: str, jobs: int) -> None:
+    repo = gitrepo(server, place)
+    seed.put(server, [seed.job(repo, commit, finished=seed.ago(hours=9)) for commit in seed.commits(repo, jobs)])
     pods.put(server, pods.pod(place))
 
-    stopped = clock()._replace(now=lambda: clock().now() + 120)
-    done = passed(server, place, timer=stopped)
+    off = clock()._replace(now=lambda: clock().now() + 120)
+    done = passed(server, place, timer=off)
 
     assert done.result.brake is not None
     assert (done.result.brake.brake, exit_code(done.result), living(server, place)) == ("clock", 5, {POD})
+    assert (done.result.backlog, sum(isinstance(each, Braked) for each in done.happened)) == (jobs + 1, 1)
 
 
 def test_every_delete_names_uid_version_and_background(control_plane: ControlPlane, namespace: str) -> None:
@@ -390,12 +394,15 @@ def test_one_gitrepo_can_be_cleared_at_once(server: Server, place: str) -> None:
 
     result = clear(server, place, happened.append)
 
-    assert living(server, place) == {"of-another", "runs", "of-a-living-job", "protected"}
     assert {one.doomed.job.name: one.fate.value for one in result.deletions.values()} == {
         "failed": "deleted",
         "succeeded": "deleted",
     }
     assert [(verdict.job.name, verdict.reason.value) for verdict in result.left()] == [("protected", "protected")]
+    assert not result.cleared
+    patch(server, f"{PODS.format(place)}/protected", {"metadata": {"annotations": None}})
+    assert clear(server, place).cleared
+    assert living(server, place) == {"of-another", "runs", "of-a-living-job"}
     assert sum(isinstance(each, OfPods) and isinstance(each.happened, Attempted) for each in happened) == 2
 
 
@@ -406,6 +413,7 @@ def test_a_brake_holds_the_clearing_too(server: Server, place: str) -> None:
     result = clear(server, place, brake=lambda: Refusal("pause", "somebody said so"))
 
     assert (living(server, place), result.brake) == ({POD}, Refusal("pause", "somebody said so"))
+    assert not result.cleared
 
 
 def test_the_service_sees_to_them_in_each_sweep_of_everything(server: Server, place: str) -> None:
@@ -429,3 +437,16 @@ def test_the_services_cap_is_one_for_jobs_and_pods(server: Server, place: str) -
         swept = eventually(served.swept)[0]
 
     assert (swept.pods, swept.backlog, len(living(server, place))) == ((("deleted", 2),), 1, 1)
+
+
+def test_what_pods_took_of_the_cap_is_gone_until_the_next_sweep_of_everything(server: Server, place: str) -> None:
+    repo = gitrepo(server, place)
+    pods.put(server, pods.pod(place))
+
+    with serving(server.kubeconfig(), place, policy=Policy(), orphaned_pods=True, max_deletions=1) as served:
+        assert eventually(served.swept)[0].pods == (("deleted", 1),)
+        (job,) = seed.put(server, [seed.job(repo, seed.sha("old"), finished=seed.ago(hours=9))])
+        eventually(lambda: served.views()["shop"].backlog)
+        time.sleep(1.0)
+
+    assert names_of(server, JOBS.format(place)) == {job["metadata"]["name"]}

@@ -59,6 +59,15 @@ def test_every_verdict_is_there_with_its_reason_and_its_end(verdict: Verdict) ->
         assert len(until) > 3
 
 
+def test_pods_are_told_beside_the_jobs() -> None:
+    pods = {(SHOP, Outcome.FAILED, Reason.YOUNG): 2, (SHOP, Outcome.FAILED, Reason.ORPHANED): 1}
+
+    page = read(snapshot([view(SHOP, every_verdict(SHOP))], pods=pods))
+
+    assert "3 Pods that Jobs left behind" in page.text
+    assert "left behind" not in read(snapshot([view(SHOP, every_verdict(SHOP))])).text
+
+
 def test_the_end_of_a_verdict_is_told_in_both_ways() -> None:
     young = Verdict(job(SHOP, "shop-00001", ago=HOUR), Reason.YOUNG, AT + 3 * DAY + 4 * HOUR)
 
