@@ -20,8 +20,8 @@ UNFINISHED = "running"
 """The label `outcome` of a Job that has not finished."""
 
 _OUTCOMES = tuple(outcome.value for outcome in Outcome)
+# A service never migrates, and Pods are counted apart.
 _DELETING = tuple(reason.value for reason in Reason if reason.deletes and reason not in (Reason.LEGACY, Reason.ORPHANED))
-# (a service never migrates, and Pods are counted apart)
 
 
 class Metric(msgspec.Struct, frozen=True):
