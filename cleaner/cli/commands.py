@@ -16,6 +16,7 @@ from cleaner.report import Heading, write_document, write_explanation, write_res
 from cleaner.report.progress import ProgressBar
 from cleaner.report.wording import printable
 from cleaner.result import Result, exit_code
+from cleaner.retry import Refused
 from cleaner.settings import Settings
 from cleaner.settings.load import BadSettings, load_settings
 from cleaner.sweep import Canary, Sweep
@@ -31,8 +32,8 @@ def dispatch(command: str, flags: Mapping[str, str]) -> int:
         return demo(flags)
     try:
         settings = load_settings({name: text for name, text in flags.items() if name != "gitrepo"}, os.environ)
-        return {"sweep": _sweep, "explain": _explain, "run": _run}[command](settings, flags)
-    except (BadSettings, Misconfigured, NoSuchGitRepo) as error:
+        return {"sweep": _sweep, "explain": _explain, "run": _run, "retry": _retry}[command](settings, flags)
+    except (BadSettings, Misconfigured, NoSuchGitRepo, Refused) as error:
         return _said(str(error), 2)
     except Denied as error:
         return _said(str(error), 3)
@@ -50,6 +51,12 @@ def _run(settings: Settings, _flags: Mapping[str, str]) -> int:
     from cleaner.cli.serve import run  # metrics, clockwork and web: nobody else needs them
 
     return run(settings)
+
+
+def _retry(settings: Settings, flags: Mapping[str, str]) -> int:
+    from cleaner.cli.retrying import retry
+
+    return retry(settings, flags, _written)
 
 
 def _sweep(settings: Settings, _flags: Mapping[str, str]) -> int:

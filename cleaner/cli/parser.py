@@ -11,16 +11,36 @@ COMMANDS = {
     "sweep": "one pass: delete the finished Jobs that nothing needs any more",
     "run": "the service: sweep at an interval, watch in between, serve metrics and a page",
     "explain": "why each Job of one GitRepo is kept, and until when",
+    "retry": "run a GitRepo that failed again, or all that failed, as Fleet itself does",
     "demo": "watch it at work on an embedded sandbox, without a cluster",
 }
 _OF_DELETING = {"dry_run", "yes", "max_deletions", "delete_rate", "delete_workers"}
 _OF_SERVING = {"interval", "watch", "listen", "leader_election", "lease_duration", "events", "metrics_per_gitrepo"}
 _OF_RETRYING = {"wait", "all_failed", "retry_limit", "retry_pause", "nudge"}
 _OF_ONE = _OF_RETRYING | {"again", "wait_limit"}
+_OF_KEEPING = {
+    "succeeded_keep",
+    "succeeded_age",
+    "failed_keep",
+    "failed_age",
+    "current",
+    "settle",
+    "annotated_age_min",
+    "annotated_age_max",
+    "annotated_keep_min",
+    "annotated_keep_max",
+    "orphaned_pods",
+    "evidence",
+    "wake",
+    "clock_bound",
+    "instance",
+    "own_namespace",
+}
 _LEFT_OUT = {
     "sweep": _OF_SERVING | _OF_ONE | {"evidence"},
     "explain": _OF_DELETING | _OF_SERVING | _OF_ONE | {"evidence"},
     "run": {"output"} | _OF_ONE,
+    "retry": (_OF_DELETING - {"dry_run", "yes"}) | _OF_SERVING | _OF_KEEPING | {"again", "log_level", "log_format"},
 }
 
 
@@ -63,6 +83,9 @@ def _parser() -> argparse.ArgumentParser:
 def _add_settings(parser: argparse.ArgumentParser, command: str) -> None:
     if command == "explain":
         parser.add_argument("gitrepo", metavar="[NAMESPACE/]GITREPO", help="the GitRepo to explain")
+    if command == "retry":
+        meaning = "the GitRepo to run again; or, instead, --all-failed"
+        parser.add_argument("gitrepo", metavar="[NAMESPACE/]GITREPO", nargs="?", help=meaning)
     parser.add_argument("--config", metavar="PATH", help="YAML file with settings, named as the flags are but with _ for -")
     for field in fields_of():
         if field.name not in _LEFT_OUT.get(command, ()):

@@ -174,7 +174,7 @@ def _totals(result: Result) -> Totals:
     )
 
 
-def _escaped(line: bytes) -> bytes:
+def escaped(line: bytes) -> bytes:
     """Escape the control characters that JSON lets pass: a terminal would obey U+009B as it obeys an escape sequence."""
     return _C1.sub(lambda found: b"\\u00%02x" % found[1][0], line)
 
@@ -182,13 +182,13 @@ def _escaped(line: bytes) -> bytes:
 def write_document(out: BinaryIO, heading: Heading, result: Result) -> None:
     """Write the document; a hundred thousand Jobs are written one by one rather than held as text."""
     encoder = msgspec.json.Encoder()
-    out.write(_escaped(encoder.encode(head(heading, result)))[:-1] + b',"jobs":[')
+    out.write(escaped(encoder.encode(head(heading, result)))[:-1] + b',"jobs":[')
     separator = b"\n"
     for line in job_lines(result):
-        out.write(separator + _escaped(encoder.encode(line)))
+        out.write(separator + escaped(encoder.encode(line)))
         separator = b",\n"
     out.write(b"\n]}\n")
     out.flush()
 
 
-__all__ = ["SCHEMA", "Document", "head", "job_lines", "write_document"]
+__all__ = ["SCHEMA", "Document", "escaped", "head", "job_lines", "write_document"]
