@@ -45,7 +45,7 @@ class Patches:
     def __init__(self, connection: Connection, reads: Reads, clock: Clock, *, dry_run: bool) -> None:
         self._connection, self._reads, self._clock = connection, reads, clock
         self._query = {"fieldManager": _MANAGER} | ({"dryRun": "All"} if dry_run else {})
-        self._dry_run = dry_run
+
 
     def state(self, namespace: str, name: str) -> GitRepoState | None:
         """Read one GitRepo."""

@@ -3,6 +3,6 @@
 from cleaner.retention.plan import Plan, Surroundings, plan
 from cleaner.retention.policy import Bounds, Current, Policy, Rule
 from cleaner.retention.reasons import Reason, Verdict
-from cleaner.retention.stuck import Stuck, stuck
+from cleaner.retention.stuck import Stuck, polling_dies, stuck
 
-__all__ = ["Bounds", "Current", "Plan", "Policy", "Reason", "Rule", "Stuck", "Surroundings", "Verdict", "plan", "stuck"]
+__all__ = ["Bounds", "Current", "Plan", "Policy", "Reason", "Rule", "Stuck", "Surroundings", "Verdict", "plan", "polling_dies", "stuck"]
