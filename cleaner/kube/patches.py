@@ -46,7 +46,6 @@ class Patches:
         self._connection, self._reads, self._clock = connection, reads, clock
         self._query = {"fieldManager": _MANAGER} | ({"dryRun": "All"} if dry_run else {})
 
-
     def state(self, namespace: str, name: str) -> GitRepoState | None:
         """Read one GitRepo."""
         return self._reads.decoded(_gitrepo_path(namespace, name), fleet.read_gitrepo_state)

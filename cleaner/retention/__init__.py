@@ -5,4 +5,17 @@ from cleaner.retention.policy import Bounds, Current, Policy, Rule
 from cleaner.retention.reasons import Reason, Verdict
 from cleaner.retention.stuck import Stuck, polling_dies, stuck
 
-__all__ = ["Bounds", "Current", "Plan", "Policy", "Reason", "Rule", "Stuck", "Surroundings", "Verdict", "plan", "polling_dies", "stuck"]
+__all__ = [
+    "Bounds",
+    "Current",
+    "Plan",
+    "Policy",
+    "Reason",
+    "Rule",
+    "Stuck",
+    "Surroundings",
+    "Verdict",
+    "plan",
+    "polling_dies",
+    "stuck",
+]

@@ -39,7 +39,12 @@ def stuck(
     gitrepo: GitRepo, jobs: Collection[Job], fleet: Fleet, now: Moment, foreign: frozenset[str] = frozenset()
 ) -> list[Stuck]:
     """Tell what is stuck around one GitRepo. `foreign` are names of Jobs in its Namespace that another owner holds."""
-    found = [*_blocked(gitrepo, jobs, fleet), *_running(gitrepo, jobs, now), *_leaving(gitrepo, now), *_polling(gitrepo, fleet, now)]
+    found = [
+        *_blocked(gitrepo, jobs, fleet),
+        *_running(gitrepo, jobs, now),
+        *_leaving(gitrepo, now),
+        *_polling(gitrepo, fleet, now),
+    ]
     taken = sorted(foreign.intersection(gitrepo.current_names))
     text = "another owner holds the name of the Job that Fleet wants to make"
     return found + [_told(StuckKind.NAME_TAKEN, gitrepo, name, text) for name in taken]
