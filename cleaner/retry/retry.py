@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 
 from cleaner import model
-from cleaner.cluster import ClusterError
+from cleaner.cluster import ClusterError, Conflict
 from cleaner.durations import Seconds
 from cleaner.model import Fleet, GitRepo, GitRepoState, Job
 from cleaner.retry import telling
@@ -54,7 +54,10 @@ class Retry:
             self._means.say(f"{gitrepo.path}: it is not polled, so Fleet will run the newest commit of its branch")
             if not self._wish.dry_run and not may(f"Run the newest commit of {gitrepo.path}?"):
                 raise Refused(f"{gitrepo.path}: with disablePolling the newest commit would run: --yes allows that")
-        return Retries([self._run(candidate, before)])
+        try:
+            return Retries([self._run(candidate, before)])
+        except Conflict as error:
+            return Retries([self._over(Attempt(gitrepo.path, Came.NOT_STARTED, str(error), before))])
 
     def wake(self, gitrepo: GitRepo) -> Retries:
         """Only make Fleet look at a GitRepo. Raises as `one` does."""
@@ -109,6 +112,8 @@ class Retry:
     def _run(self, candidate: Candidate, before: Ran) -> Attempt:
         """Ask for the run, and follow it where that is wanted."""
         gitrepo = candidate.state.gitrepo
+        if self._means.stop() is not None:
+            raise Refused(f"{gitrepo.path}: stopped before anything was changed")
         waits = self._wish.wait and not self._wish.dry_run
         jobs, version = self._jobs(gitrepo) if waits else ([], "")
         begun = begin(self._cluster, candidate, self._fleet)
