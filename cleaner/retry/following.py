@@ -16,7 +16,7 @@ QUIET: Seconds = 90.0
 """Longest silence of the watch: the API sends a bookmark every minute."""
 
 _LOOKS_EVERY: Seconds = 2.0
-_CHECKS_EVERY: Seconds = 10.0
+_CHECKS_EVERY: Seconds = 5.0
 _CALM: Seconds = 6.0
 """How long a GitRepo must show no trouble before the absence of its Job counts as a success; Fleet's own pause takes 5 s."""
 

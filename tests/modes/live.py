@@ -18,7 +18,7 @@ from cleaner.demo.stand_in import FleetStandIn, Pace, Stage
 from tests.edge.stand_in_world import FAULT, NAMESPACE, Object, ended_as
 from tests.modes.running import Said, run
 
-PACE = Pace(commit_every=1e9, run_seconds=(0.6, 0.6), poll=1.0, overlooked=0, past=0, step_every=0.05, pause=1.0)
+PACE = Pace(commit_every=1e9, run_seconds=(0.3, 0.3), poll=0.4, overlooked=0, past=0, step_every=0.05, pause=0.5)
 DEADLINE = 60.0
 
 

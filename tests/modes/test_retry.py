@@ -95,7 +95,7 @@ def test_a_gitrepo_that_a_legacy_job_blocks_runs_exactly_once(start: Start, fami
     assert world.gitrepo()["spec"]["forceSyncGeneration"] == 1
 
 
-@of(*FAMILIES)
+@of(V0_10_2, V0_10_4, V0_16_1)
 def test_one_that_fails_again_shows_the_new_error(start: Start, family: Family) -> None:
     world = failed(start, family)
 
@@ -107,7 +107,7 @@ def test_one_that_fails_again_shows_the_new_error(start: Start, family: Family) 
     assert len(world.made()) == 2
 
 
-@of(*FAMILIES)
+@of(V0_10_2, V0_16_1)
 def test_where_nothing_has_failed_nothing_is_done(start: Start, family: Family) -> None:
     world = start(family, (Temper(NAMESPACE, "shop", failing=0.0),))
     world.until(lambda: healthy(world) and world.made() and not world.runs())
@@ -144,11 +144,17 @@ def test_a_gitrepo_whose_failed_job_is_gone_runs_again(start: Start, family: Fam
     assert len(world.made()) == 2
 
 
+def touch(world: Live, name: str = "shop") -> None:
+    """Make Fleet look: without polling, 0.10.4 has nothing else that would tell it that a Job has ended."""
+    world.change({"metadata": {"annotations": {"example.com/touched": "once"}}}, name)
+
+
 def unpolled(start: Start, family: Family) -> tuple[Live, str]:
     """A GitRepo with `disablePolling` that has failed, and a commit upstream that nobody has noticed."""
     world = failed(start, family)
     world.change({"spec": {"disablePolling": True}})  # a change of the spec runs it once more
     world.until(lambda: len(world.made()) == 2 and not world.runs())
+    touch(world)
     world.until_failed()
     commit = world.fleet.upstream.push(world.gitrepo())
     world.mend()
@@ -226,6 +232,7 @@ def several(start: Start, family: Family = V0_16_1) -> Live:
     world.until_failed("a", "b", "c", "manual")
     world.change({"spec": {"disablePolling": True}}, "manual")
     world.until(lambda: len(world.made("manual")) == 2 and not world.runs("manual"))
+    touch(world, "manual")
     world.until_failed("manual")
     world.until(lambda: healthy(world, "well"))
     return world
@@ -263,11 +270,11 @@ def test_all_that_failed_without_a_limit(start: Start) -> None:
     assert "nothing has failed" in world.retry("--all-failed").out
 
 
-def test_one_that_cannot_be_started_does_not_stop_the_others(start: Start) -> None:
-    """One that somebody deletes while the others are seen to."""
+def test_each_of_many_is_looked_at_again_before_it_is_started(start: Start) -> None:
+    """While the first is seen to, somebody deletes the Job of the second, and ends the polling of the third."""
     world = several(start)
     world.mend("a", "b", "c")
-    arguments = ("retry", "--all-failed", "--retry-pause", "3s", "--output", "json")
+    arguments = ("retry", "--all-failed", "--retry-pause", "2s", "--output", "json")
     process = subprocess.Popen(
         command(*arguments), env=environment(world.kubeconfig), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
     )
@@ -277,7 +284,7 @@ def test_one_that_cannot_be_started_does_not_stop_the_others(start: Start) -> No
     out, _ = process.communicate(timeout=120)
 
     lines = {line["gitrepo"].partition("/")[2]: line["result"] for line in Said(0, out, "").document["gitrepos"]}
-    assert process.returncode in (0, 1)
+    assert process.returncode == 0
     assert (lines["a"], lines["b"], lines["c"]) == ("started", "started", "left-out")
 
 
@@ -331,7 +338,7 @@ def test_the_document_tells_all_of_it(start: Start) -> None:
 
 
 def test_a_newer_commit_that_comes_in_between_is_what_is_followed(start: Start) -> None:
-    world = start(V0_12_4, failing("shop", slowness=4.0))
+    world = start(V0_12_4, failing("shop", slowness=8.0))
     world.until_failed()
     world.mend()
     pushed: list[str] = []

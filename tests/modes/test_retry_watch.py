@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,8 @@ from tests.world import seed
 from tests.world.control_plane import ADMIN, ControlPlane
 from tests.world.proxy import CutBody, Delay, EndBody, Fault, LoseAnswer, Proxy, Request
 
+SLOWER = replace(PACE, step_every=0.3)
+"""Each step is a connection, and a handshake."""
 FLEET = path_of("deployments", "cattle-fleet-system")
 RULES = {
     "namespaces": {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"]},
@@ -80,7 +83,7 @@ def start(control_plane: ControlPlane, namespace: str) -> Iterator[Start]:
     def begin(family: Family) -> Real:
         tempers = (Temper(namespace, "shop", failing=1.0, faults=(FAULT,)),)
         stage = Stage(tempers, namespace, collects=True, call=lambda url: Caller(url, tls=tls, token=ADMIN))
-        fleet = FleetStandIn(control_plane.url, rng=random.Random(7), pace=PACE, family=family, stage=stage)
+        fleet = FleetStandIn(control_plane.url, rng=random.Random(7), pace=SLOWER, family=family, stage=stage)
         fleets.append(fleet.start())
         world = Real(control_plane, fleet, namespace)
         world.until_failed()
@@ -108,8 +111,6 @@ def test_a_watch_sees_the_success_that_fleet_deletes_at_once(start: Start, famil
 
 WATCHES = [
     pytest.param(FORBIDDEN, id="refused"),
-    pytest.param(refusal(410, "Expired"), id="expired"),
-    pytest.param(refusal(500, "InternalError"), id="failing"),
     pytest.param(CutBody(0), id="cut"),
     pytest.param(EndBody(0), id="ended"),
 ]
@@ -141,10 +142,10 @@ def test_without_a_watch_a_gitrepo_that_nobody_runs_is_no_success(start: Start) 
     world.fleet.stop()
 
     with Proxy(world.plane, lambda request: FORBIDDEN if request.watch else None) as proxy:
-        said = world.retry("--wait", "--wait-limit", "10s", kubeconfig=world.plane.kubeconfig(server=proxy.url))
+        said = world.retry("--wait", "--wait-limit", "3s", kubeconfig=world.plane.kubeconfig(server=proxy.url))
 
     assert said.code == 1, said
-    assert "no new Job has come in 10s, and its gitJobStatus is Failed" in said.out.splitlines()[-1]
+    assert "no new Job has come in 3s, and its gitJobStatus is Failed" in said.out.splitlines()[-1]
 
 
 def test_what_changes_too_fast_is_not_started(start: Start) -> None:
@@ -240,6 +241,44 @@ def test_what_is_refused_is_one_line_and_a_code_of_its_own(start: Start, part: s
 
     assert (said.code, len(said.err.splitlines())) == (3, 1), said
     assert "forceSyncGeneration" not in world.gitrepo()["spec"]
+
+
+def put_failed(plane: ControlPlane, namespace: str, *names: str) -> None:
+    """GitRepos whose current Job failed, and no Fleet that would do anything about it."""
+    for name in names:
+        repo = seed.gitrepo(namespace, name, failed=True)
+        seed.put(plane, [repo, seed.job(repo, seed.sha("head"), "failed")])
+
+
+@pytest.mark.parametrize("status", [403, 409])
+def test_one_that_cannot_be_started_does_not_stop_the_others(control_plane: ControlPlane, namespace: str, status: int) -> None:
+    put_failed(control_plane, namespace, "a", "b", "c")
+    path = f"{GITREPOS.format(namespace)}/b"
+
+    with Proxy(
+        control_plane, lambda asked: refusal(status, "No") if (asked.method, asked.path) == ("PATCH", path) else None
+    ) as p:
+        kubeconfig = control_plane.kubeconfig(server=p.url)
+        flags = ("--all-failed", "--namespaces", namespace, "--retry-pause", "0s", "--output", "json")
+        said = run("retry", *flags, kubeconfig=kubeconfig)
+
+    results = {line["gitrepo"]: line["result"] for line in said.document["gitrepos"]}
+    assert (said.code, said.err) == (1, "")
+    assert results == {f"{namespace}/a": "started", f"{namespace}/b": "not-started", f"{namespace}/c": "started"}
+
+
+def test_one_namespace_that_is_forbidden_does_not_stop_the_others(control_plane: ControlPlane, namespace: str) -> None:
+    other = seed.namespace(control_plane)
+    put_failed(control_plane, namespace, "shop")
+    put_failed(control_plane, other, "shop")
+    kubeconfig = allow(control_plane, "user-9", namespace)
+    flags = ("--all-failed", "--namespaces", f"{namespace},{other}", "--output", "json")
+
+    said = run("retry", *flags, kubeconfig=kubeconfig)
+
+    assert said.code == 1, said
+    assert [(line["gitrepo"], line["result"]) for line in said.document["gitrepos"]] == [(f"{namespace}/shop", "started")]
+    assert [(line["namespace"], line["denied"]) for line in said.document["refused"]] == [(other, True)]
 
 
 def test_all_of_a_forbidden_namespace_is_refused(control_plane: ControlPlane, namespace: str) -> None:
