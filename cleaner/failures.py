@@ -7,7 +7,7 @@ from typing import Protocol
 from cleaner.cluster import Announcement, ClusterError, States
 from cleaner.fleet import Page, failure_of
 from cleaner.masking import masked
-from cleaner.model import Job, Outcome, Pod
+from cleaner.model import GitRepoState, Job, Outcome, Pod
 
 LOST = "its Pod is gone and Fleet tells no reason"
 SILENT = "its Pod left no message"
@@ -70,7 +70,12 @@ def _told_by_fleet(cluster: States, job: Job) -> str:
     state = cluster.state(job.namespace, job.owner.name)
     if state is None or state.gitrepo.uid != job.owner.uid or not state.gitrepo.is_current(job):
         return ""
-    return masked(failure_of(state.stalled or "")) if state.status == "Failed" else ""
+    return told(state)
+
+
+def told(state: GitRepoState | None) -> str:
+    """What Fleet says of its Job's failure; empty where it says none, for `Stalled` alone may tell of polling."""
+    return masked(failure_of(state.stalled or "")) if state is not None and state.status == "Failed" else ""
 
 
 def shortened(text: str, most: int) -> str:

@@ -16,6 +16,7 @@ from cleaner.report import Heading, write_document, write_explanation, write_res
 from cleaner.report.progress import ProgressBar
 from cleaner.report.wording import printable
 from cleaner.result import Result, exit_code
+from cleaner.retry import Refused
 from cleaner.settings import Settings
 from cleaner.settings.load import BadSettings, load_settings
 from cleaner.sweep import Canary, Sweep
@@ -32,7 +33,7 @@ def dispatch(command: str, flags: Mapping[str, str]) -> int:
     try:
         settings = load_settings({name: text for name, text in flags.items() if name != "gitrepo"}, os.environ)
         return _COMMANDS[command](settings, flags)
-    except (BadSettings, Misconfigured, NoSuchGitRepo) as error:
+    except (BadSettings, Misconfigured, NoSuchGitRepo, Refused) as error:
         return _said(str(error), 2)
     except Denied as error:
         return _said(str(error), 3)
@@ -71,6 +72,12 @@ def _release(settings: Settings, _flags: Mapping[str, str]) -> int:
     from cleaner.cli.guarding import release
 
     return release(settings)
+
+
+def _retry(settings: Settings, flags: Mapping[str, str]) -> int:
+    from cleaner.cli.retrying import retry
+
+    return retry(settings, flags, _written)
 
 
 def _sweep(settings: Settings, _flags: Mapping[str, str]) -> int:
@@ -150,6 +157,7 @@ _COMMANDS: Mapping[str, Command] = {
     "run": _run,
     "migrate": _migrate,
     "explain": _explain,
+    "retry": _retry,
     "guard": _guard,
     "release": _release,
 }

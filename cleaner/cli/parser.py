@@ -14,6 +14,7 @@ COMMANDS = {
     "explain": "why each Job of one GitRepo is kept, and until when",
     "guard": "a service of its own: hold GitRepos that are deleted until their last error is told and their Pods are gone",
     "release": "take the finalizer of guard off every GitRepo, once: before you uninstall",
+    "retry": "run a GitRepo that failed again, or all that failed, as Fleet itself does",
     "demo": "watch it at work on an embedded sandbox, without a cluster",
 }
 _OF_DELETING = {"dry_run", "yes", "max_deletions", "delete_rate", "delete_workers"}
@@ -24,11 +25,30 @@ _NOT_MIGRATING = {"evidence", "guard", "orphaned_pods", "current", "wake"}
 _OF_ONE = _OF_RETRYING | {"again", "wait_limit"}
 _OF_CONNECTING = {"kubeconfig", "context", "request_timeout", "log_level", "log_format", "namespaces", "yes"}
 _OF_GUARDING = {"exclude_namespaces", "selector", "instance", "own_namespace", "interval", "listen", "events", "guard"}
+_OF_KEEPING = {
+    "succeeded_keep",
+    "succeeded_age",
+    "failed_keep",
+    "failed_age",
+    "current",
+    "settle",
+    "annotated_age_min",
+    "annotated_age_max",
+    "annotated_keep_min",
+    "annotated_keep_max",
+    "orphaned_pods",
+    "evidence",
+    "wake",
+    "clock_bound",
+    "instance",
+    "own_namespace",
+}
 _LEFT_OUT = {
     "sweep": _OF_SERVING | _OF_ONE | {"evidence", "guard"},
     "explain": _OF_DELETING | _OF_SERVING | _OF_ONE | {"evidence", "guard"},
     "run": {"output", "guard"} | _OF_ONE,
     "migrate": (_OF_SERVING - _OF_ELECTING) | _OF_RETRYING | _NOT_MIGRATING,
+    "retry": (_OF_DELETING - {"dry_run", "yes"}) | _OF_SERVING | _OF_KEEPING | {"again", "guard", "log_level", "log_format"},
 }
 _TAKEN = {"guard": _OF_CONNECTING | _OF_GUARDING, "release": _OF_CONNECTING | {"dry_run"}}
 
@@ -72,6 +92,9 @@ def _parser() -> argparse.ArgumentParser:
 def _add_settings(parser: argparse.ArgumentParser, command: str) -> None:
     if command == "explain":
         parser.add_argument("gitrepo", metavar="[NAMESPACE/]GITREPO", help="the GitRepo to explain")
+    if command == "retry":
+        meaning = "the GitRepo to run again; or, instead, --all-failed"
+        parser.add_argument("gitrepo", metavar="[NAMESPACE/]GITREPO", nargs="?", help=meaning)
     parser.add_argument("--config", metavar="PATH", help="YAML file with settings, named as the flags are but with _ for -")
     for field in fields_of():
         if field.name in _TAKEN.get(command, {field.name}) - _LEFT_OUT.get(command, set()):

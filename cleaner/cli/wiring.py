@@ -81,11 +81,16 @@ def policy_of(settings: Settings) -> Policy:
     )
 
 
+def scope_of(settings: Settings) -> Scope:
+    """Return what is looked after."""
+    return Scope(settings.namespaces, settings.exclude_namespaces, parse_selector(settings.selector))
+
+
 def order_of(settings: Settings) -> Order:
     """Return what a pass is asked to do; it reads GitRepos again for as many Jobs as two seconds of deleting take."""
     ahead = int(settings.delete_rate * 2) or 256
     return Order(
-        scope=Scope(settings.namespaces, settings.exclude_namespaces, parse_selector(settings.selector)),
+        scope=scope_of(settings),
         policy=policy_of(settings),
         dry_run=settings.dry_run,
         max_deletions=settings.max_deletions,

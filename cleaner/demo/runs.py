@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cleaner.demo import job_form, pod_form
 from cleaner.demo.caller import Caller, path_of, path_to
@@ -27,8 +27,13 @@ class Runs:
     def __init__(self, rng: random.Random, seconds: tuple[float, float], tempers: Sequence[Temper]) -> None:
         self._rng = rng
         self._seconds = seconds
-        self._tempers = tempers
+        self._tempers = list(tempers)
         self._planned: dict[str, Run] = {}
+
+    def mend(self, namespace: str, name: str) -> None:
+        """Let every run of this GitRepo that begins from now on succeed: what it needs is there again."""
+        mended = replace(temper_of(self._tempers, namespace, name), failing=0.0)
+        self._tempers = [mended, *self._tempers]
 
     def step(self, caller: Caller, jobs: list[Object], pods: list[Object], now: float) -> None:
         """Begin what is new, end what is due, let go of Pods that no running Job counts on."""

@@ -115,6 +115,11 @@ class FleetStandIn:
             for name in cast.DEPLOYMENTS:
                 _deploy(caller, name, family)
 
+    def mend(self, namespace: str, name: str) -> None:
+        """Let the runs of a GitRepo succeed from now on, those of the same commit too. May be called from any thread."""
+        with self._turn:
+            self._runs.mend(namespace, name)
+
     def lose_timers(self) -> None:
         """Let polling fall silent, as it does by itself in Fleet v0.10.1 to v0.10.8; in others nothing happens.
 

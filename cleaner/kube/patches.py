@@ -45,7 +45,6 @@ class Patches:
     def __init__(self, connection: Connection, reads: Reads, clock: Clock, *, dry_run: bool) -> None:
         self._connection, self._reads, self._clock = connection, reads, clock
         self._query = {"fieldManager": _MANAGER} | ({"dryRun": "All"} if dry_run else {})
-        self._dry_run = dry_run
 
     def state(self, namespace: str, name: str) -> GitRepoState | None:
         """Read one GitRepo."""
@@ -98,9 +97,11 @@ class Patches:
 
     def _bring_about(self, path: str, wanted: Callable[[Body], Patch | None], *, gone: bool = False) -> bool:
         """Patch until nothing is wanted any more; whether any patch was sent that may have worked."""
-        sent, breath = False, _FIRST_BREATH
+        sent = False
         trouble = ClusterError(f"{path}: it changes faster than we can change it")
-        for _ in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                self._clock.sleep(_FIRST_BREATH * 2 ** (attempt - 1))
             patch = self._wanted(path, wanted, gone=gone)
             if patch is None:
                 return sent
@@ -110,8 +111,6 @@ class Patches:
                     return True
             except (Unreachable, Throttled, Conflict) as error:
                 trouble = error
-            self._clock.sleep(breath)
-            breath *= 2
         raise trouble
 
     def _wanted(self, path: str, wanted: Callable[[Body], Patch | None], *, gone: bool) -> Patch | None:

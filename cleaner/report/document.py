@@ -262,7 +262,7 @@ def _by_value(fates: Mapping[Fate, int]) -> dict[str, int]:
     return {fate.value: count for fate, count in sorted(fates.items(), key=lambda item: item[0].value)}
 
 
-def _escaped(line: bytes) -> bytes:
+def escaped(line: bytes) -> bytes:
     """Escape the control characters that JSON lets pass: a terminal would obey U+009B as it obeys an escape sequence."""
     return _C1.sub(lambda found: b"\\u00%02x" % found[1][0], line)
 
@@ -270,16 +270,16 @@ def _escaped(line: bytes) -> bytes:
 def write_document(out: BinaryIO, heading: Heading, result: Result) -> None:
     """Write the document; a hundred thousand Jobs are written one by one rather than held as text, and so are Pods."""
     encoder = msgspec.json.Encoder()
-    out.write(_escaped(encoder.encode(head(heading, result)))[:-1])
+    out.write(escaped(encoder.encode(head(heading, result)))[:-1])
     for name, lines in ((b"pods", pod_lines(result)), (b"jobs", job_lines(result))):
         out.write(b',"' + name + b'":[')
         separator = b"\n"
         for line in lines:
-            out.write(separator + _escaped(encoder.encode(line)))
+            out.write(separator + escaped(encoder.encode(line)))
             separator = b",\n"
         out.write(b"\n]")
     out.write(b"}\n")
     out.flush()
 
 
-__all__ = ["SCHEMA", "Document", "head", "job_lines", "pod_lines", "write_document"]
+__all__ = ["SCHEMA", "Document", "escaped", "head", "job_lines", "pod_lines", "write_document"]

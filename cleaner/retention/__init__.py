@@ -3,7 +3,7 @@
 from cleaner.retention.plan import Plan, Surroundings, plan, plan_pods
 from cleaner.retention.policy import Bounds, Current, Policy, Rule
 from cleaner.retention.reasons import Reason, Verdict
-from cleaner.retention.stuck import Stuck, stuck
+from cleaner.retention.stuck import Stuck, polling_dies, stuck
 
 __all__ = [
     "Bounds",
@@ -17,5 +17,6 @@ __all__ = [
     "Verdict",
     "plan",
     "plan_pods",
+    "polling_dies",
     "stuck",
 ]

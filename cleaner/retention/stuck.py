@@ -10,6 +10,11 @@ from cleaner.model import GUARD, Fleet, GitRepo, Job, Moment, Outcome
 LONG = 3600.0
 """Seconds after which a run or a departure counts as stuck."""
 
+_SILENT_FOR, _SILENT_INTERVALS = 600.0, 4
+"""Polling has died when it is overdue by that many seconds and that many of its intervals: slow controllers are spared."""
+
+_POLLING_DIES = (((0, 10, 1), (0, 10, 8)), ((0, 11, 0), (0, 11, 3)))
+
 
 class StuckKind(enum.Enum):
     """The kinds of being stuck."""
@@ -34,7 +39,12 @@ def stuck(
     gitrepo: GitRepo, jobs: Collection[Job], fleet: Fleet, now: Moment, foreign: frozenset[str] = frozenset()
 ) -> list[Stuck]:
     """Tell what is stuck around one GitRepo. `foreign` are names of Jobs in its Namespace that another owner holds."""
-    found = [*_blocked(gitrepo, jobs, fleet), *_running(gitrepo, jobs, now), *_leaving(gitrepo, now), *_polling(gitrepo, now)]
+    found = [
+        *_blocked(gitrepo, jobs, fleet),
+        *_running(gitrepo, jobs, now),
+        *_leaving(gitrepo, now),
+        *_polling(gitrepo, fleet, now),
+    ]
     taken = sorted(foreign.intersection(gitrepo.current_names))
     text = "another owner holds the name of the Job that Fleet wants to make"
     return found + [_told(StuckKind.NAME_TAKEN, gitrepo, name, text) for name in taken]
@@ -50,11 +60,10 @@ def _blocked(gitrepo: GitRepo, jobs: Collection[Job], fleet: Fleet) -> list[Stuc
         return []
     text = (
         "Fleet ignores Force Update and spec changes while this Job, made by Fleet <= 0.10.3, has no generation labels;"
-        " this gives them back and loses nothing: kubectl label job -n {} {} fleet.cattle.io/gitrepo-generation=0"
-        " fleet.cattle.io/force-sync-generation=0"
+        f" this runs it again: gitjob-cleaner retry {gitrepo.path}"
     )
     return [
-        _told(StuckKind.BLOCKED_BY_LEGACY, gitrepo, job.name, text.format(job.namespace, job.name))
+        _told(StuckKind.BLOCKED_BY_LEGACY, gitrepo, job.name, text)
         for job in jobs
         if job.legacy and job.outcome is Outcome.FAILED and gitrepo.is_current(job)
     ]
@@ -80,9 +89,21 @@ def _leaving(gitrepo: GitRepo, now: Moment) -> list[Stuck]:
     return [_told(StuckKind.LEAVING_LONG, gitrepo, "", text)]
 
 
-def _polling(gitrepo: GitRepo, now: Moment) -> list[Stuck]:
-    """Polling dies by itself in Fleet 0.10.1 to 0.10.8 and 0.11.0 to 0.11.3; an hour's patience spares slow controllers."""
-    silence = max(LONG, 3 * gitrepo.polling_interval)
+def _polling(gitrepo: GitRepo, fleet: Fleet, now: Moment) -> list[Stuck]:
+    silence = max(_SILENT_FOR, _SILENT_INTERVALS * gitrepo.polling_interval)
     if gitrepo.disable_polling or gitrepo.last_polled is None or now - gitrepo.last_polled <= silence:
         return []
-    return [_told(StuckKind.POLLING_DIED, gitrepo, "", "Fleet has stopped polling it; an annotation on it wakes it up")]
+    text = f"Fleet has not polled it for several of its intervals; this wakes it: gitjob-cleaner retry --nudge {gitrepo.path}"
+    if polling_dies(fleet.version):
+        text += "; Fleet 0.10.1 to 0.10.8 and 0.11.0 to 0.11.3 stop polling by themselves: upgrade Fleet"
+    return [_told(StuckKind.POLLING_DIED, gitrepo, "", text)]
+
+
+def polling_dies(version: str) -> bool:
+    """
+    Whether the polling of a GitRepo may die by itself in this version of Fleet, until something else wakes it.
+
+    Fixed in 0.10.9, 0.11.4 and 0.12.0; what has no three numbers is taken to be none of these.
+    """
+    numbers = tuple(int(part) for part in version.split(".") if part.isascii() and part.isdigit())
+    return len(numbers) == 3 and any(first <= numbers <= last for first, last in _POLLING_DIES)

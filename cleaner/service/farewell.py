@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from cleaner.cluster import UNDONE, Announcement, Brake, ClusterError, Denied, Events, Fate, Pods, States
+from cleaner.failures import shortened, told
+from cleaner.fleet import failure_of
 from cleaner.guard import guarded
 from cleaner.happened import GuardTrouble, Observer, Parted
 from cleaner.masking import masked
@@ -14,7 +16,6 @@ from cleaner.service.roster import owner_of
 REASON = "LastError"
 """Reason of the Kubernetes Event."""
 
-_FAILED = "Failed"
 _LONGEST = 800
 
 
@@ -53,7 +54,7 @@ class Farewell:
         except ClusterError as trouble:
             self._tell(GuardTrouble(owner_of(gitrepo), "tell", f"its Pods cannot be read: {trouble}"))
             error = ""
-        return _cut(masked(error or self._stalled(gitrepo)))
+        return shortened(masked(failure_of(error)) or self._stalled(gitrepo), _LONGEST)
 
     def _pods(self, gitrepo: GitRepo) -> Iterator[Pod]:
         for page in self._source.pods(gitrepo.namespace):
@@ -61,8 +62,7 @@ class Farewell:
 
     def _stalled(self, gitrepo: GitRepo) -> str:
         state = self._source.state(gitrepo.namespace, gitrepo.name)
-        alive = state is not None and state.gitrepo.uid == gitrepo.uid
-        return state.stalled or "" if state is not None and alive and state.status == _FAILED else ""
+        return told(state) if state is not None and state.gitrepo.uid == gitrepo.uid else ""
 
     def clear(self, gitrepo: GitRepo, brake: Brake) -> None:
         """
@@ -101,7 +101,3 @@ def last_words(gitrepo: GitRepo, pods: Iterator[Pod]) -> str:
 
 def _is_current(gitrepo: GitRepo, pod: Pod) -> bool:
     return pod.job in gitrepo.current_names or pod.commit in gitrepo.commits
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"

@@ -102,7 +102,9 @@ class Settings:
     )
     log_format: str = _setting("", "json or console", "how it is logged; unset: json, for run on a terminal console")
     dry_run: bool = _setting(False, "true or false", "decide and ask the API, but delete nothing")
-    yes: bool = _setting(False, "true or false", "do not ask before deleting on a terminal")
+    yes: bool = _setting(
+        False, "true or false", "do not ask first on a terminal; lets retry run the newest commit, too, where polling is disabled"
+    )
 
 
 def fields_of() -> tuple["dataclasses.Field[Any]", ...]:

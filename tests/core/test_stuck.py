@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from cleaner.fleet import job_name, read_gitrepo
-from cleaner.retention import Stuck, stuck
+from cleaner.retention import Stuck, polling_dies, stuck
 from cleaner.retention.stuck import StuckKind
 from tests.core.worlds import (
     AT,
@@ -57,9 +57,7 @@ def test_what_helps_a_blocked_gitrepo_is_told() -> None:
     (found,) = told([current_job(labels={})])
 
     assert (found.gitrepo, found.job) == ("team/shop", CURRENT_NAME)
-    assert found.text.endswith(
-        f"kubectl label job -n team {CURRENT_NAME} fleet.cattle.io/gitrepo-generation=0 fleet.cattle.io/force-sync-generation=0"
-    )
+    assert found.text.endswith(": gitjob-cleaner retry team/shop")
 
 
 @pytest.mark.parametrize(
@@ -70,18 +68,18 @@ def test_what_helps_a_blocked_gitrepo_is_told() -> None:
         pytest.param([{**job(created_ago=2 * HOUR), "status": 3}], gitrepo(), [], id="unreadable-is-not-running"),
         pytest.param([], gitrepo(deletionTimestamp=stamp(HOUR)), [], id="leaving-for-an-hour"),
         pytest.param([], gitrepo(deletionTimestamp=stamp(HOUR + 1)), ["leaving-long"], id="leaving-for-longer"),
-        pytest.param([], gitrepo(status_lastPollingTriggered=stamp(HOUR)), [], id="silent-for-an-hour"),
-        pytest.param([], gitrepo(status_lastPollingTriggered=stamp(HOUR + 1)), ["polling-died"], id="silent-for-longer"),
+        pytest.param([], gitrepo(status_lastPollingTriggered=stamp(600)), [], id="silent-for-ten-minutes"),
+        pytest.param([], gitrepo(status_lastPollingTriggered=stamp(601)), ["polling-died"], id="silent-for-longer"),
         pytest.param([], gitrepo(status_lastPollingTriggered=None), [], id="never-polled"),
         pytest.param([], gitrepo(status_lastPollingTriggered=stamp(9 * HOUR), spec_disablePolling=True), [], id="does-not-poll"),
         pytest.param(
-            [], gitrepo(status_lastPollingTriggered=stamp(6 * HOUR), spec_pollingInterval="2h"), [], id="3-long-intervals"
+            [], gitrepo(status_lastPollingTriggered=stamp(8 * HOUR), spec_pollingInterval="2h"), [], id="4-long-intervals"
         ),
         pytest.param(
             [],
-            gitrepo(status_lastPollingTriggered=stamp(6 * HOUR + 1), spec_pollingInterval="2h"),
+            gitrepo(status_lastPollingTriggered=stamp(8 * HOUR + 1), spec_pollingInterval="2h"),
             ["polling-died"],
-            id="more-than-3-long-intervals",
+            id="more-than-4-long-intervals",
         ),
     ],
 )
@@ -97,3 +95,34 @@ def test_a_job_of_another_owner_under_the_current_name_is_in_the_way() -> None:
 
 def test_nothing_is_stuck_around_a_healthy_gitrepo() -> None:
     assert told([job(), current_job()]) == []
+
+
+@pytest.mark.parametrize(
+    ("version", "dies"),
+    [
+        ("0.10.0", False),
+        ("0.10.1", True),
+        ("0.10.8", True),
+        ("0.10.9", False),
+        ("0.10.16", False),
+        ("0.11.0", True),
+        ("0.11.3", True),
+        ("0.11.4", False),
+        ("0.12.0", False),
+        ("0.16.1", False),
+        ("0.9.5", False),
+        ("unknown", False),
+        ("0.10", False),
+        ("", False),
+    ],
+)
+def test_polling_dies_by_itself_in_two_lines_of_fleet(version: str, *, dies: bool) -> None:
+    assert polling_dies(version) is dies
+
+
+@pytest.mark.parametrize(("version", "upgrade"), [((0, 10, 4), True), ((0, 11, 3), True), ((0, 10, 9), False), (None, False)])
+def test_dead_polling_is_told_with_what_wakes_it_and_whose_fault_it_is(version: Any, *, upgrade: bool) -> None:
+    (found,) = told([], gitrepo(status_lastPollingTriggered=stamp(HOUR)), version)
+
+    assert "gitjob-cleaner retry --nudge team/shop" in found.text
+    assert ("upgrade Fleet" in found.text) is upgrade

@@ -138,8 +138,7 @@ def rich() -> tuple[Snapshot, Vitals, History]:
         "fleet-default/storefront",
         "storefront-4b291",
         "Fleet ignores Force Update and spec changes while this Job, made by Fleet <= 0.10.3, has no generation labels;"
-        " this gives them back and loses nothing: kubectl label job -n fleet-default storefront-4b291"
-        " fleet.cattle.io/gitrepo-generation=0 fleet.cattle.io/force-sync-generation=0",
+        " this runs it again: gitjob-cleaner retry fleet-default/storefront",
     )
     views = [
         view(shop, every_verdict(shop)),

@@ -166,7 +166,7 @@ def test_a_legacy_job_that_blocks_is_told_with_the_line_that_helps(
     said = explained(kubeconfig, f"{namespace}/shop")
 
     (line,) = [line for line in said.out.splitlines() if line.startswith("STUCK")]
-    assert f"kubectl label job -n {namespace} {name} fleet.cattle.io/gitrepo-generation=0" in line
+    assert f"gitjob-cleaner retry {namespace}/shop" in line
     assert stuck(json(kubeconfig, namespace)) == [("blocked-by-legacy-job", name)]
     assert stuck(json(kubeconfig, namespace, fleet="v0.10.2")) == []
     labels = {"fleet.cattle.io/gitrepo-generation": "0", "fleet.cattle.io/force-sync-generation": "0"}

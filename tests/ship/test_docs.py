@@ -12,6 +12,8 @@ from cleaner import __version__
 from cleaner.cli.parser import COMMANDS, parse
 from cleaner.cluster import Fate
 from cleaner.retention import Reason
+from cleaner.retry import Came
+from cleaner.retry.telling import RetryDocument, RetryLine
 from docs import generate
 
 ROOT = Path(__file__).parents[2]
@@ -56,6 +58,17 @@ def test_every_result_is_in_the_page_on_json() -> None:
     page = (ROOT / "docs/json.md").read_text(encoding="utf-8")
 
     assert [fate.value for fate in Fate if fate is not Fate.AGAIN and f"`{fate.value}`" not in page] == []
+
+
+def test_every_result_of_a_retry_is_in_the_page_on_json() -> None:
+    _, _, page = (ROOT / "docs/json.md").read_text(encoding="utf-8").partition("# The JSON of a retry")
+    fields = {*RetryDocument.__struct_fields__, *RetryLine.__struct_fields__}
+
+    assert [name for name in (*fields, *(came.value for came in Came)) if f"`{name}`" not in page] == []
+
+
+def test_every_command_is_in_the_readme() -> None:
+    assert [name for name in COMMANDS if not re.search(rf"^\| `{name}[ `]", README, re.MULTILINE)] == []
 
 
 def test_every_decision_has_its_number_and_an_explanation() -> None:
