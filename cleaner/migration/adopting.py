@@ -15,7 +15,7 @@ from cleaner.model import GitRepo, GitRepoState, Job, Outcome
 from cleaner.result import Migrated
 from cleaner.retention import Plan, Reason
 
-SEEN_LATER: Seconds = 1.0
+SEEN_LATER: Seconds = 2.0
 """Between a Job's labels and the nudge of its GitRepo: Fleet hears of both by watches of their own."""
 
 NUDGED_EVERY: Seconds = 15.0

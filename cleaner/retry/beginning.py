@@ -2,9 +2,13 @@
 
 import msgspec
 
-from cleaner.cluster import Patches
+from cleaner.cluster import Clock, Patches
+from cleaner.durations import Seconds
 from cleaner.model import Fleet
 from cleaner.retry.choosing import Candidate
+
+SEEN_LATER: Seconds = 2.0
+"""Between a Job's labels and what wakes its GitRepo: Fleet hears of both by watches of their own, and would not look again."""
 
 
 class Begun(msgspec.Struct, frozen=True):
@@ -20,7 +24,7 @@ class Begun(msgspec.Struct, frozen=True):
     nudged: bool
 
 
-def begin(patches: Patches, candidate: Candidate, fleet: Fleet) -> Begun:
+def begin(patches: Patches, clock: Clock, candidate: Candidate, fleet: Fleet) -> Begun:
     """
     Ask for a Force Update, or see to it that the one that is pending runs.
 
@@ -36,6 +40,8 @@ def begin(patches: Patches, candidate: Candidate, fleet: Fleet) -> Begun:
     # Seeing no version is no proof of an old Fleet, and an old one does not mind the labels.
     works_without = fleet.recreates and fleet.version != "unknown"
     adopted = job is not None and job.legacy and not works_without and patches.adopt(job, state.forced)
+    if adopted:
+        clock.sleep(SEEN_LATER)
     if state.force_pending:
         patches.nudge(state)
         return Begun(state.force, raised=False, adopted=adopted, nudged=True)

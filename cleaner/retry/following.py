@@ -17,6 +17,7 @@ QUIET: Seconds = 90.0
 
 _LOOKS_EVERY: Seconds = 2.0
 _CHECKS_EVERY: Seconds = 5.0
+_NUDGED_EVERY: Seconds = 15.0
 _CALM: Seconds = 6.0
 """How long a GitRepo must show no trouble before the absence of its Job counts as a success; Fleet's own pause takes 5 s."""
 
@@ -72,6 +73,7 @@ class Following:
         self._calm_since: Seconds | None = None
         self._status = ""
         self._check_at = means.clock.monotonic() + _CHECKS_EVERY
+        self._nudge_at = means.clock.monotonic() + _NUDGED_EVERY
 
     def end(self) -> End:
         """Wait for the end, until the limit or a stop; no error ends it."""
@@ -121,7 +123,14 @@ class Following:
             return
         self._check_at = now + _CHECKS_EVERY
         with contextlib.suppress(ClusterError):
-            self._state()
+            self._nudge_if_idle(self._state())
+
+    def _nudge_if_idle(self, state: GitRepoState | None) -> None:
+        """Make Fleet look again at what it has overlooked: an adopted Job may have reached it only after its GitRepo did."""
+        now = self._means.clock.monotonic()
+        if state is not None and state.force_pending and not self._seen and now >= self._nudge_at:
+            self._nudge_at = now + _NUDGED_EVERY
+            self._means.cluster.nudge(state)
 
     def _state(self) -> GitRepoState | None:
         gitrepo = self._before.gitrepo
@@ -137,6 +146,7 @@ class Following:
         try:
             jobs = [job for page in self._means.cluster.jobs(self._before.gitrepo.namespace) for job in page.facts]
             state = self._state()
+            self._nudge_if_idle(state)
         except ClusterError:
             self._calm_since = None
             return
