@@ -11,6 +11,7 @@ import pytest
 from cleaner import __version__
 from cleaner.cli.parser import COMMANDS, parse
 from cleaner.cluster import Fate
+from cleaner.report import Document
 from cleaner.retention import Reason
 from cleaner.retry import Came
 from cleaner.retry.telling import RetryDocument, RetryLine
@@ -69,6 +70,12 @@ def test_every_result_of_a_retry_is_in_the_page_on_json() -> None:
 
 def test_every_command_is_in_the_readme() -> None:
     assert [name for name in COMMANDS if not re.search(rf"^\| `{name}[ `]", README, re.MULTILINE)] == []
+
+
+def test_every_field_of_the_document_is_in_the_page_on_json() -> None:
+    page = (ROOT / "docs/json.md").read_text(encoding="utf-8")
+
+    assert [name for name in Document.__struct_fields__ if f"`{name}`" not in page and f"`{name}." not in page] == []
 
 
 def test_every_decision_has_its_number_and_an_explanation() -> None:
