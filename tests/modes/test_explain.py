@@ -148,7 +148,9 @@ def json(kubeconfig: Path, namespace: str, fleet: str = "v0.16.1") -> Said:
     return explained(kubeconfig, f"{namespace}/shop", "--output", "json", fleet=fleet)
 
 
-POLLED: dict[str, Any] = {"lastPollingTriggered": seed.stamp(seed.ago(seconds=1))}
+def polled() -> dict[str, Any]:
+    """A poll a moment ago; not a constant, for a suite takes longer than polling may be silent."""
+    return {"lastPollingTriggered": seed.stamp(seed.ago(seconds=1))}
 
 
 def test_a_healthy_gitrepo_is_not_stuck(control_plane: ControlPlane, namespace: str, kubeconfig: Path) -> None:
@@ -160,7 +162,7 @@ def test_a_healthy_gitrepo_is_not_stuck(control_plane: ControlPlane, namespace: 
 def test_a_legacy_job_that_blocks_is_told_with_the_line_that_helps(
     control_plane: ControlPlane, namespace: str, kubeconfig: Path
 ) -> None:
-    repo = seed.gitrepo(namespace, "shop", failed=True, **POLLED)
+    repo = seed.gitrepo(namespace, "shop", failed=True, **polled())
     (name,) = put(control_plane, repo, seed.job(repo, HEAD, "failed", finished=seed.ago(hours=3), legacy=True))
 
     said = explained(kubeconfig, f"{namespace}/shop")
@@ -176,7 +178,7 @@ def test_a_legacy_job_that_blocks_is_told_with_the_line_that_helps(
 
 def test_a_job_that_runs_for_hours_is_stuck(control_plane: ControlPlane, namespace: str, kubeconfig: Path) -> None:
     """A Job's age is its creation, which the API sets by itself: so it is put into the store."""
-    repo = seed.gitrepo(namespace, "shop", **POLLED)
+    repo = seed.gitrepo(namespace, "shop", **polled())
     (owner,) = seed.put(control_plane, [repo])
     long, short = seed.job(owner, HEAD, "running", finished=seed.ago(hours=2)), seed.job(owner, seed.sha("b"), "running")
     seed.bulk(control_plane, [long, short])
@@ -191,7 +193,7 @@ def test_polling_that_died_is_told(control_plane: ControlPlane, namespace: str, 
 
 
 def test_a_name_that_another_owner_holds_is_told(control_plane: ControlPlane, namespace: str, kubeconfig: Path) -> None:
-    repo = seed.gitrepo(namespace, "shop", **POLLED)
+    repo = seed.gitrepo(namespace, "shop", **polled())
     put(control_plane, repo)
     name = seed.job_name("shop", "https://git.example/shop", HEAD)
     pod = {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}}
@@ -201,7 +203,7 @@ def test_a_name_that_another_owner_holds_is_told(control_plane: ControlPlane, na
 
 
 def test_a_gitrepo_that_is_leaving_tells_so(control_plane: ControlPlane, namespace: str, kubeconfig: Path) -> None:
-    repo = seed.gitrepo(namespace, "shop", metadata={"finalizers": ["example.com/wait"]}, **POLLED)
+    repo = seed.gitrepo(namespace, "shop", metadata={"finalizers": ["example.com/wait"]}, **polled())
     (name,) = put(control_plane, repo, seed.job(repo, seed.sha("a"), "failed", finished=seed.ago(hours=200)))
     must(control_plane.request("DELETE", f"{GITREPOS.format(namespace)}/shop"))
 
@@ -216,7 +218,7 @@ def test_a_gitrepo_that_has_been_leaving_for_hours_is_stuck(
 ) -> None:
     """Its departure lies in the past, so it is put into the store as it would stand there."""
     gone = {"deletionTimestamp": seed.stamp(seed.ago(hours=2)), "deletionGracePeriodSeconds": 0}
-    repo = seed.gitrepo(namespace, "shop", metadata={"finalizers": ["example.com/wait"], **gone}, **POLLED)
+    repo = seed.gitrepo(namespace, "shop", metadata={"finalizers": ["example.com/wait"], **gone}, **polled())
     seed.place(control_plane, repo)
 
     assert stuck(json(kubeconfig, namespace)) == [("leaving-long", "")]
