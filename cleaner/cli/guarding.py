@@ -76,7 +76,7 @@ def wired(settings: Settings, cluster: KubeCluster, stop: Stop, tell: Observer) 
     clock = stop.clock()
 
     def clear(gitrepo: Owner, brake: Brake) -> PodResult:
-        return clear_orphaned_pods(cluster, gitrepo, clock, tell, brake)
+        return clear_orphaned_pods(cluster, gitrepo, clock, tell, brake, settings.clock_bound)
 
     farewell = Farewell(cluster, clear, tell, events=settings.events)
     duty = Duty(cluster, farewell, scope, clock, tell, stop, cluster.paused)

@@ -4,14 +4,16 @@ from collections.abc import Iterable
 
 import msgspec
 
-from cleaner.cluster import Brake, Clock, Cluster, ClusterError, Denied, Expired
+from cleaner.cluster import Brake, Clock, Cluster, ClusterError, Denied, Expired, Refusal
+from cleaner.durations import Seconds
 from cleaner.happened import Attempted, Happened, Judged, NamespaceRefused, Observer, OfPods, Read, Spared, Unreadable
 from cleaner.model import GitRepo, Job, Moment, Namespace, OrphanedPod, Owner, Pod, identity
 from cleaner.result import PodResult
 from cleaner.retention import Bounds, Plan, Policy, Rule, Verdict, plan_pods
 from cleaner.scope import Scope
 from cleaner.sweep.acting import Acting
-from cleaner.sweep.judge import as_acted, oldest_first, unselected
+from cleaner.sweep.brakes import clock_is_off
+from cleaner.sweep.judge import all_kept, as_acted, oldest_first, unselected
 
 _LONGEST_COMMIT = 200
 _AT_ONCE = Policy(Rule(0, 0.0), Rule(0, 0.0), settle=0.0, bounds=Bounds(age_max=0.0))
@@ -26,9 +28,14 @@ class _Group(msgspec.Struct):
 
 
 class _PodJudge:
-    """Holds the plans of the Pods of a pass, by the GitRepos that they name; every one comes from `retention.plan_pods`."""
+    """
+    Holds the plans of the Pods of a pass, by the GitRepos that they name; every one comes from `retention.plan_pods`.
+
+    With a `uid`, only the GitRepo that has it speaks for them.
+    """
 
     def __init__(self, scope: Scope, policy: Policy) -> None:
+        self.uid = ""
         self.groups: dict[Owner, _Group] = {}
         self.plans: dict[Owner, Plan] = {}
         self._scope, self._policy = scope, policy
@@ -71,6 +78,8 @@ class _PodJudge:
         group = self.groups[owner]
         if group.gitrepo is not None and not self._scope.covers(group.gitrepo):
             self.plans[owner] = unselected(group.pods)
+        elif self.uid and (group.gitrepo is None or group.gitrepo.uid != self.uid):
+            self.plans[owner] = all_kept(group.pods, "the GitRepo for which they were looked for is gone")
         else:
             self.plans[owner] = plan_pods(owner, group.gitrepo, group.pods, self._namespace(group), self._policy, now)
         return self.plans[owner]
@@ -105,13 +114,15 @@ class PodSweep:
         self._unreadable: list[Unreadable] = []
         self.acting = Acting(cluster, self._judge, clock, self._told, brake)
 
-    def decide(self, namespaces: Iterable[str], stop: Brake, gitrepo: str = "") -> list[Verdict]:
+    def decide(self, namespaces: Iterable[str], stop: Brake, gitrepo: str = "", uid: str = "") -> list[Verdict]:
         """
         List the Pods of Namespaces (an empty name: of all), or only those of one GitRepo; return what is to go, oldest first.
 
+        With a `uid`, only while a GitRepo that has it lives.
+
         `stop` is asked between pages.
         """
-        self._stop = stop
+        self._stop, self._judge.uid = stop, uid
         for namespace in namespaces:
             self._judge.add(pod for pod in self._listed(namespace) if gitrepo in ("", pod.owner.name))
         for read in self._cluster.reread([owner for owner in self._judge.groups if owner.name]):
@@ -221,16 +232,23 @@ def _left_by(pod: OrphanedPod, job: Job) -> bool:
     return (pod.job, pod.job_uid) == (job.name, job.uid)
 
 
-def clear_orphaned_pods(cluster: Cluster, gitrepo: Owner, clock: Clock, tell: Observer, brake: Brake) -> PodResult:
+def clear_orphaned_pods(
+    cluster: Cluster, gitrepo: Owner, clock: Clock, tell: Observer, brake: Brake, clock_bound: Seconds = 30.0
+) -> PodResult:
     """
     Delete the finished Pods that Jobs of one GitRepo left behind, now: no age and no settle time keeps them.
 
-    All else of the contract holds: annotations that protect, a Job that lives, preconditions, `brake` before each (hand in one
-    that asks them all, as `Sweep.brake` does). `PodResult.cleared` tells whether none is left; if not, `left()`, `refused` and
-    `brake` tell what and why. Never raises a ClusterError.
+    All else of the contract holds: annotations that protect, a Job that lives, preconditions, a clock that is off, `brake`
+    before each (hand in one that asks for a stop and a pause). Once that very GitRepo is gone nothing goes any more: nobody can
+    tell what it protected, and one made anew under its name has its own ages. `PodResult.cleared` tells whether none is left; if
+    not, `left()`, `refused` and `brake` tell what and why. Never raises a ClusterError.
     """
-    pods = PodSweep(cluster, Scope(), _AT_ONCE, clock, tell, brake)
-    doomed = pods.decide([gitrepo.namespace], brake, gitrepo.name)
+
+    def braked() -> Refusal | None:
+        return brake() or clock_is_off(cluster, clock_bound) or brake()
+
+    pods = PodSweep(cluster, Scope(), _AT_ONCE, clock, tell, braked)
+    doomed = pods.decide([gitrepo.namespace], brake, gitrepo.name, gitrepo.uid)
     if doomed:
         pods.acting.delete(doomed, float("inf"))
         pods.acting.look_again()

@@ -371,9 +371,13 @@ def test_without_the_rights_pods_stay_and_jobs_go(
     assert (living(control_plane, namespace), exit_code(done.result)) == ({POD}, 1)
 
 
-def clear(server: Server, place: str, tell: Callable[[Happened], None] = lambda _: None, brake: Any = never) -> Any:
-    """Clear what Jobs of the GitRepo `shop` left behind."""
-    return clear_orphaned_pods(cluster(server.kubeconfig()), Owner(place, "shop", "uid"), clock(), tell, brake)
+def clear(
+    server: Server, place: str, tell: Callable[[Happened], None] = lambda _: None, brake: Any = never, ahead: float = 0.0
+) -> Any:
+    """Clear what Jobs of the GitRepo `shop` left behind, by a clock that is so many seconds ahead."""
+    timer = clock()._replace(now=lambda: time.time() + ahead)
+    uid = must(server.request("GET", f"{GITREPOS.format(place)}/shop"))["metadata"]["uid"]
+    return clear_orphaned_pods(cluster(server.kubeconfig(), timer), Owner(place, "shop", uid), timer, tell, brake)
 
 
 def test_one_gitrepo_can_be_cleared_at_once(server: Server, place: str) -> None:
@@ -414,6 +418,31 @@ def test_a_brake_holds_the_clearing_too(server: Server, place: str) -> None:
 
     assert (living(server, place), result.brake) == ({POD}, Refusal("pause", "somebody said so"))
     assert not result.cleared
+
+
+def test_a_clock_that_is_off_holds_the_clearing_too(server: Server, place: str) -> None:
+    """By a clock that is ahead, a protection would end before its time."""
+    gitrepo(server, place)
+    pods.put(server, pods.pod(place))
+
+    result = clear(server, place, ahead=3600.0)
+
+    assert living(server, place) == {POD}
+    assert (result.brake.brake, result.cleared) == ("clock", False)
+
+
+@pytest.mark.parametrize("anew", [True, False], ids=["made anew", "gone"])
+def test_a_gitrepo_that_is_gone_has_nothing_cleared_any_more(server: Server, place: str, anew: bool) -> None:
+    """What it protected nobody can tell; and what a new one of its name keeps for a while is not ours to hurry."""
+    left = Owner(place, "shop", "uid-of-an-earlier-one")
+    if anew:
+        gitrepo(server, place)
+    pods.put(server, pods.pod(place))
+
+    result = clear_orphaned_pods(cluster(server.kubeconfig()), left, clock(), lambda _: None, never)
+
+    assert living(server, place) == {POD}
+    assert [(v.reason.value, "is gone" in v.detail) for v in result.left()] == [("unreadable", True)]
 
 
 def test_the_service_sees_to_them_in_each_sweep_of_everything(server: Server, place: str) -> None:
