@@ -331,6 +331,28 @@ def test_a_job_that_cannot_be_looked_for_keeps_its_pod(control_plane: ControlPla
     assert living(control_plane, namespace) == {POD}
 
 
+def test_a_stop_ends_the_search_for_the_jobs(control_plane: ControlPlane, namespace: str) -> None:
+    """There may be thousands; whoever asks for a stop after each answer is also seen to live."""
+    gitrepo(control_plane, namespace)
+    count = 60
+    pods.put(control_plane, *[pods.pod(namespace, f"pod-{n}", job=f"job-{n}") for n in range(count)])
+    asked: list[Request] = []
+
+    def rule(request: Request) -> None:
+        if request.method == "GET" and "/jobs/" in request.path:
+            asked.append(request)
+
+    def stop() -> Refusal | None:
+        return Refusal("stop", "a signal came") if asked else None
+
+    with Proxy(control_plane, rule) as proxy:
+        done = sweep(control_plane.kubeconfig(server=proxy.url), namespace, orphaned_pods=True, brake=stop)
+
+    assert 0 < len(asked) < count
+    assert (done.result.pods.brake, fates(done.result)) == (Refusal("stop", "a signal came"), {})
+    assert len(living(control_plane, namespace)) == count
+
+
 def test_one_that_cannot_be_understood_is_told_and_stops_no_other(control_plane: ControlPlane, namespace: str) -> None:
     gitrepo(control_plane, namespace)
     pods.put(control_plane, pods.pod(namespace), pods.pod(namespace, "bad"))
