@@ -26,7 +26,7 @@ from tests.edge.servers import GITREPOS, must, names_of, patch
 from tests.edge.serving import eventually
 from tests.world import seed
 from tests.world.control_plane import ControlPlane
-from tests.world.proxy import Before, Delay, Fault, LoseAnswer, Proxy, Request, ResetBefore
+from tests.world.proxy import Answer, Before, Delay, Fault, LoseAnswer, Proxy, Request, ResetBefore
 
 SHORT = 2.0
 """A bound that a test can wait for."""
@@ -98,7 +98,10 @@ def test_who_writes_between_our_reading_and_our_patch_is_not_undone(
     assert patches == [422, 200]
 
 
-@pytest.mark.parametrize("fault", [LoseAnswer(), ResetBefore(), BROKEN, refusal(429, "TooManyRequests")], ids=str)
+PAGE = Answer(200, b"<html>please sign in</html>")
+
+
+@pytest.mark.parametrize("fault", [LoseAnswer(), ResetBefore(), BROKEN, refusal(429, "TooManyRequests"), PAGE], ids=str)
 def test_a_patch_in_trouble_is_sent_again(control_plane: ControlPlane, namespace: str, proxy: Proxy, fault: Fault) -> None:
     leaving(control_plane, namespace)
     proxy.rule = on("PATCH", GITREPOS.format(namespace), fault, times=2)
