@@ -2,20 +2,32 @@
 
 import re
 
-_KEYS = r"(?i)\b(\w*(?:token|password|passwd|secret|authorization))"
+_KEYS = (
+    r"(?i)\b(\w*(?:token|password|passwd|passphrase|pwd|secret|authorization|(?:api|access|private)[_-]?key)\w{0,24}"
+    r"[\\\"']*\s*(?:=>|:=|[=:])\s*)"
+)
+_QUOTED = r"\"(?:\\.|[^\"\\])*\"?|'[^']*'?"
+_QUOTED_IN_QUOTES = r"\\+[\"'](?:[^\"'\\]|\\+[^\"'\\])*(?:\\+[\"'])?"
 
-_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
-_HALF_A_KEY = re.compile(r"\A.*-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL)
+_BEGIN, _END = (rf"-----{where} [A-Z ]*PRIVATE KEY(?: BLOCK)?-----" for where in ("BEGIN", "END"))
+_KEY = re.compile(rf"{_BEGIN}.*?({_END}|\Z)", re.DOTALL)
+_HALF_A_KEY = re.compile(rf"\A.*{_END}", re.DOTALL)
 
 _SECRETS = (
     (_KEY, "…"),
     (_HALF_A_KEY, "…"),
-    (re.compile(r"(?<=://)[^/\s]+@"), ""),
+    (re.compile(r"(?:(?<=://)|(?<=:\\/\\/))[^/\s]+@"), ""),
     (re.compile(r"(?<=://)[^\s@/:]*:(?!\d+/)[^\s@]*@"), ""),
+    # Go says which URL it could not parse, for one because there is a space in its password.
+    (re.compile(r"(?<=://)[^\s@/:\"']*:(?!\d+[/\s]|\s)[^@/\"']*@"), ""),
+    (re.compile(r"(?i)(?<=%3A%2F%2F)[^\s&\"']*%40"), ""),
     (re.compile(r"(https?://[^\s?\"']+)\?[^\s\"']*"), r"\1"),
-    (re.compile(r"(?i)\b(bearer|basic)\s+[^\s\"']+"), r"\1 …"),
-    (re.compile(_KEYS + r"([\"']?\s*[=:]\s*[\"']?)(?!bearer|basic)[^\s\"',;&]+"), r"\1\2…"),
+    (re.compile(r"(?i)\b(bearer|basic|authorization: \w+)\s+[^\s\"']+"), r"\1 …"),
+    (re.compile(rf"{_KEYS}(?!(?:bearer|basic) …)(?:{_QUOTED_IN_QUOTES}|{_QUOTED}|[^\s\"',;&]+)"), r"\1…"),
+    (re.compile(rf"(\"auth\\*\"\s*:\s*)(?:{_QUOTED_IN_QUOTES}|{_QUOTED})"), r"\1…"),
+    (re.compile(r"(?i)(?<!\S)(--?[\w-]*(?:token|password|secret))\s+(?!-)\S+"), r"\1 …"),
     (re.compile(r"\b(gh[pousr]_|github_pat_|glpat-)[\w-]{8,}"), r"\1…"),
+    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"), "…"),
 )
 
 

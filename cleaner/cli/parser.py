@@ -24,7 +24,17 @@ _OF_ELECTING = {"leader_election", "lease_duration"}
 _NOT_MIGRATING = {"evidence", "guard", "orphaned_pods", "current", "wake"}
 _OF_ONE = _OF_RETRYING | {"again", "wait_limit"}
 _OF_CONNECTING = {"kubeconfig", "context", "request_timeout", "log_level", "log_format", "namespaces", "yes"}
-_OF_GUARDING = {"exclude_namespaces", "selector", "instance", "own_namespace", "interval", "listen", "events", "guard"}
+_OF_GUARDING = {
+    "clock_bound",
+    "exclude_namespaces",
+    "selector",
+    "instance",
+    "own_namespace",
+    "interval",
+    "listen",
+    "events",
+    "guard",
+}
 _OF_KEEPING = {
     "succeeded_keep",
     "succeeded_age",

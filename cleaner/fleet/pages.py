@@ -44,6 +44,12 @@ class _Named(msgspec.Struct):
     metadata: wire.JobMetadata
 
 
+class _Described(msgspec.Struct):
+    """What the API itself answers for: it has checked the metadata of every kind alike."""
+
+    metadata: wire.Metadata
+
+
 class _Identity(msgspec.Struct):
     name: str
     namespace: str = ""
@@ -64,6 +70,7 @@ _GITREPOS, _GITREPO = _decoders(wire.GitRepo)
 _NAMESPACES, _NAMESPACE = _decoders(wire.Namespace)
 _STATE = msgspec.json.Decoder(wire.WholeGitRepo)
 _NAMED = msgspec.json.Decoder(_Named)
+_DESCRIBED = msgspec.json.Decoder(_Described)
 _IDENTIFIED = msgspec.json.Decoder(_Identified)
 _RAW = msgspec.json.Decoder(wire.Listed[msgspec.Raw])
 
@@ -193,8 +200,13 @@ def _rescue_job(item: Encoded, problem: str, shared: Shared) -> model.Job | None
 
 
 def _rescue_gitrepo(item: Encoded, problem: str) -> model.GitRepo:
-    metadata = _known_metadata(item)
-    return model.GitRepo(metadata["namespace"], metadata["name"], metadata["uid"], problem=f"its GitRepo: {problem}")
+    """What its metadata tells is kept, if they can be understood: whether it is ours, leaves, and carries our finalizer."""
+    try:
+        read = wire.GitRepo(_DESCRIBED.decode(item).metadata)
+    except BAD:
+        known = _IDENTIFIED.decode(item).metadata
+        read = wire.GitRepo(wire.Metadata(known.name, known.namespace, known.uid))
+    return msgspec.structs.replace(objects.gitrepo(read), settled=True, problem=f"its GitRepo: {problem}")
 
 
 def _rescue_state(item: Encoded, problem: str) -> model.GitRepoState:
@@ -202,12 +214,7 @@ def _rescue_state(item: Encoded, problem: str) -> model.GitRepoState:
 
 
 def _rescue_namespace(item: Encoded, problem: str) -> model.Namespace:
-    return model.Namespace(_known_metadata(item)["name"], problem=f"its Namespace: {problem}")
-
-
-def _known_metadata(item: Encoded) -> dict[str, str]:
-    metadata = _IDENTIFIED.decode(item).metadata
-    return {"namespace": metadata.namespace, "name": metadata.name, "uid": metadata.uid}
+    return model.Namespace(_IDENTIFIED.decode(item).metadata.name, problem=f"its Namespace: {problem}")
 
 
 def unnamed(item: msgspec.Raw, problem: str) -> Unreadable:

@@ -4,12 +4,21 @@ import socket
 from datetime import UTC, datetime
 from typing import Any
 
-from cleaner.cluster import Announcement, Clock
+import msgspec
+
+from cleaner.cluster import Announcement, Clock, ClusterError
 from cleaner.kube.connection import Connection
-from cleaner.kube.reads import refused, segment
+from cleaner.kube.reads import NOT_JSON, refused, segment
 
 COMPONENT = "gitjob-cleaner"
 _LONGEST_MESSAGE = 1024
+
+
+class _Written(msgspec.Struct):
+    kind: str = ""
+
+
+_WRITTEN = msgspec.json.Decoder(_Written)
 
 
 class Announcing:
@@ -25,6 +34,12 @@ class Announcing:
         answer = self._connection.send("POST", path, body=self._event(announcement))
         if answer.status not in (200, 201):
             raise refused(answer)
+        try:
+            written = _WRITTEN.decode(answer.body)
+        except NOT_JSON as error:
+            raise ClusterError(f"{path}: the answer is not the API's, so nobody knows whether it was written") from error
+        if written.kind != "Event":
+            raise ClusterError(f"{path}: the answer is no Event, so nobody knows whether it was written")
 
     def _event(self, announcement: Announcement) -> dict[str, Any]:
         """

@@ -125,16 +125,27 @@ class Patches:
             raise ClusterError(f"{path}: the answer is not what the API promises: {str(error)[:200]}") from error
 
     def _sent(self, path: str, patch: Patch) -> bool:
-        """Send a patch; whether it was taken. What a change by another, a lost answer or a server in trouble raises is told."""
+        """
+        Send a patch; whether it was taken: a proxy's page says nothing. What a change by another, a lost answer or a server in
+        trouble raises is told.
+        """
         answer = self._connection.send("PATCH", path, self._query, body=patch)
         if answer.status == 200:
-            return True
+            return _is_object(answer.body)
         if answer.status in (404, 409, 422):
             # 422: the `test` of a JSON patch did not hold. A 404 is looked at again by the next reading.
             raise Conflict(message_of(answer))
         if answer.status >= 500:
             raise Unreachable(message_of(answer))
         raise refused(answer)
+
+
+def _is_object(body: Body) -> bool:
+    try:
+        _OBJECT.decode(body)
+    except NOT_JSON:
+        return False
+    return True
 
 
 def _finalizer_patch(body: Body, uid: str, *, held: bool) -> Patch | None:

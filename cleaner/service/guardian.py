@@ -66,7 +66,7 @@ class _Done(NamedTuple):
 class Guardian:
     """
     One thread knows and decides. It never waits for the API, so nothing that hangs keeps it from letting a GitRepo go; for the
-    same reason releases have threads of their own.
+    same reason releases of what leaves have threads of their own, and so has all that is done for what stays.
 
     There is no election: each step is a test-and-set patch, or can be done twice, so several guards do each other no harm.
     """
@@ -85,7 +85,8 @@ class Guardian:
             threading.Thread(target=reader.run, name=f"guard-reader-{n}", daemon=True) for n, reader in enumerate(self.readers)
         ]
         self._releases = Crew("guard-release", 4, self._do, duty.clock.monotonic)
-        self._others = Crew("guard-farewell", 4, self._do, duty.clock.monotonic)
+        self._farewells = Crew("guard-farewell", 4, self._do, duty.clock.monotonic)
+        self._unhurried = Crew("guard-hold", 4, self._do, duty.clock.monotonic)
         self._ways: dict[Step, Callable[[GitRepo], object]] = {
             Step.HOLD: lambda gitrepo: duty.cluster.guard(owner_of(gitrepo), held=True),
             Step.TELL: duty.farewell.speak,
@@ -114,7 +115,8 @@ class Guardian:
         for thread in self._threads:
             thread.start()
         self._releases.start()
-        self._others.start()
+        self._farewells.start()
+        self._unhurried.start()
 
     def stop(self, patience: Seconds) -> bool:
         """
@@ -126,7 +128,7 @@ class Guardian:
         for reader in self.readers:
             reader.stop()
         self._inbox.put(None)  # wakes the worker
-        ended = [self._releases.stop(until), self._others.stop(until)]
+        ended = [crew.stop(until) for crew in (self._releases, self._farewells, self._unhurried)]
         for thread in self._threads:
             thread.join(max(0.1, until - self._clock.monotonic()))
         return all(ended) and not any(thread.is_alive() for thread in self._threads)
@@ -186,8 +188,13 @@ class Guardian:
         if step is Step.NOTHING or step in ward.under_way or now < ward.again.get(step, now):
             return
         ward.under_way.add(step)
-        crew = self._releases if step is Step.RELEASE else self._others
-        crew.put(_Task(step, ward.gitrepo, self._why(ward) if step is Step.RELEASE else ""))
+        self._crew(step, ward).put(_Task(step, ward.gitrepo, self._why(ward) if step is Step.RELEASE else ""))
+
+    def _crew(self, step: Step, ward: Ward) -> Crew[_Task]:
+        """Who does a step: of those that stay there may be thousands, and none that leaves is to wait for them."""
+        if ward.leaving_since is None:
+            return self._unhurried
+        return self._releases if step is Step.RELEASE else self._farewells
 
     def _why(self, ward: Ward) -> str:
         if not self._how.guarding:

@@ -49,6 +49,7 @@ class Ward(msgspec.Struct):
         self.gitrepo, self.covered = gitrepo, covered
         if gitrepo.deleting_since is not None and self.leaving_since is None:
             self.leaving_since = now
+            self.under_way.discard(Step.RELEASE)  # it may have no turn for long: see `Guardian`
         if covered:
             self.let_go = self.contested = False
         found_out = self.let_go and gitrepo.guarded and not self.contested

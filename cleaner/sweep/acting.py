@@ -144,7 +144,7 @@ class Acting:
         self._late[owner] += alone
         if not alone:
             self.lookahead = max(1, min(self.lookahead, len(self._queue)) // 2)
-        elif self._late[owner] == LATE:
+        elif self._late[owner] >= LATE:
             self._unread(owner, ClusterError(f"reading it takes longer than the {FRESH:.0f}s for which it counts as fresh"))
 
     def _take_in(self, read: Reread) -> None:

@@ -82,5 +82,9 @@ def _age(verdict: Verdict) -> Moment:
 
 def unselected(jobs: Iterable[Job]) -> Plan:
     """Judge the Jobs of a GitRepo whose labels have changed during the pass: it is another installation's now."""
-    why = "its GitRepo no longer has the labels that this installation selects"
+    return all_kept(jobs, "its GitRepo no longer has the labels that this installation selects")
+
+
+def all_kept(jobs: Iterable[Job], why: str) -> Plan:
+    """Keep all, for a reason that is no rule's."""
     return Plan([Verdict(job, Reason.UNREADABLE, detail=why) for job in jobs])

@@ -12,6 +12,7 @@ from cleaner.result import Result
 from cleaner.retention import Plan, Policy, Reason, Verdict
 from cleaner.scope import Scope
 from cleaner.sweep.acting import Acting
+from cleaner.sweep.brakes import clock_is_off
 from cleaner.sweep.canary import Canary
 from cleaner.sweep.current import CurrentJobs, Find
 from cleaner.sweep.judge import Judge
@@ -53,12 +54,7 @@ class Sweep:
         return self._stop() or self._cluster.paused() or self._clock_is_off() or self._stop()
 
     def _clock_is_off(self) -> Refusal | None:
-        skew, bound = self._cluster.skew(), self._order.policy.clock_bound
-        if skew is None:
-            return Refusal("clock", "the API's answers carry no date to hold our clock against")
-        if abs(skew) > bound:
-            return Refusal("clock", f"our clock and the API's differ by {abs(skew):.0f}s, more than {bound:.0f}s")
-        return None
+        return clock_is_off(self._cluster, self._order.policy.clock_bound)
 
     def look(self, scope: Scope | None = None) -> Looked:
         """Read the world, or a part of it."""

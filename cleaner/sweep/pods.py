@@ -1,17 +1,22 @@
 """The Pods that Jobs left behind: found by their form, judged like Jobs, deleted by the same contract."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeVar
 
 import msgspec
 
-from cleaner.cluster import Brake, Clock, Cluster, ClusterError, Denied, Expired
+from cleaner.cluster import Brake, Clock, Cluster, ClusterError, Denied, Expired, Refusal
+from cleaner.durations import Seconds
 from cleaner.happened import Attempted, Happened, Judged, NamespaceRefused, Observer, OfPods, Read, Spared, Unreadable
 from cleaner.model import GitRepo, Job, Moment, Namespace, OrphanedPod, Owner, Pod, identity
 from cleaner.result import PodResult
 from cleaner.retention import Bounds, Plan, Policy, Rule, Verdict, plan_pods
 from cleaner.scope import Scope
 from cleaner.sweep.acting import Acting
-from cleaner.sweep.judge import as_acted, oldest_first, unselected
+from cleaner.sweep.brakes import clock_is_off
+from cleaner.sweep.judge import all_kept, as_acted, oldest_first, unselected
+
+T = TypeVar("T")
 
 _LONGEST_COMMIT = 200
 _AT_ONCE = Policy(Rule(0, 0.0), Rule(0, 0.0), settle=0.0, bounds=Bounds(age_max=0.0))
@@ -26,9 +31,14 @@ class _Group(msgspec.Struct):
 
 
 class _PodJudge:
-    """Holds the plans of the Pods of a pass, by the GitRepos that they name; every one comes from `retention.plan_pods`."""
+    """
+    Holds the plans of the Pods of a pass, by the GitRepos that they name; every one comes from `retention.plan_pods`.
+
+    With a `uid`, only the GitRepo that has it speaks for them.
+    """
 
     def __init__(self, scope: Scope, policy: Policy) -> None:
+        self.uid = ""
         self.groups: dict[Owner, _Group] = {}
         self.plans: dict[Owner, Plan] = {}
         self._scope, self._policy = scope, policy
@@ -51,15 +61,16 @@ class _PodJudge:
         """Keep all Pods of a GitRepo."""
         self.groups[owner].namespace = Namespace(owner.namespace, problem=problem)
 
-    def doubt_run(self, job: Job, problem: str) -> None:
-        """Keep the Pods of one Job."""
-        group = self.groups[job.owner]
-        group.pods = [msgspec.structs.replace(pod, problem=problem) if _left_by(pod, job) else pod for pod in group.pods]
+    def settle_runs(self, found: Mapping[Job, str], now: Moment) -> None:
+        """
+        Judge again what Jobs left that are not gone, as far as anybody knows: the problem of a Job keeps its Pods.
 
-    def drop_run(self, job: Job) -> None:
-        """Forget the Pods of a Job that lives: they are not orphaned, whatever they wait for."""
-        group = self.groups[job.owner]
-        group.pods = [pod for pod in group.pods if not _left_by(pod, job)]
+        Without a problem it lives, and its Pods are not orphaned, whatever they wait for: they are forgotten.
+        """
+        for owner in {job.owner for job in found}:
+            group = self.groups[owner]
+            group.pods = [kept for pod in group.pods if (kept := _settled(pod, found.get(_job_of(pod)))) is not None]
+            self.judge(owner, now)
 
     def judge_all(self, now: Moment) -> None:
         """Judge all."""
@@ -71,6 +82,8 @@ class _PodJudge:
         group = self.groups[owner]
         if group.gitrepo is not None and not self._scope.covers(group.gitrepo):
             self.plans[owner] = unselected(group.pods)
+        elif self.uid and (group.gitrepo is None or group.gitrepo.uid != self.uid):
+            self.plans[owner] = all_kept(group.pods, "the GitRepo for which they were looked for is gone")
         else:
             self.plans[owner] = plan_pods(owner, group.gitrepo, group.pods, self._namespace(group), self._policy, now)
         return self.plans[owner]
@@ -105,16 +118,18 @@ class PodSweep:
         self._unreadable: list[Unreadable] = []
         self.acting = Acting(cluster, self._judge, clock, self._told, brake)
 
-    def decide(self, namespaces: Iterable[str], stop: Brake, gitrepo: str = "") -> list[Verdict]:
+    def decide(self, namespaces: Iterable[str], stop: Brake, gitrepo: str = "", uid: str = "") -> list[Verdict]:
         """
         List the Pods of Namespaces (an empty name: of all), or only those of one GitRepo; return what is to go, oldest first.
 
-        `stop` is asked between pages.
+        With a `uid`, only while a GitRepo that has it lives.
+
+        `stop` is asked between pages, and after each answer.
         """
-        self._stop = stop
+        self._stop, self._judge.uid = stop, uid
         for namespace in namespaces:
             self._judge.add(pod for pod in self._listed(namespace) if gitrepo in ("", pod.owner.name))
-        for read in self._cluster.reread([owner for owner in self._judge.groups if owner.name]):
+        for read in self._unstopped(self._cluster.reread([owner for owner in self._judge.groups if owner.name])):
             if read.error is not None:
                 self._judge.doubt(read.owner, f"its GitRepo or its Namespace cannot be read: {read.error}")
             elif read.namespace is None:
@@ -161,16 +176,25 @@ class PodSweep:
     def _gone_jobs(self) -> set[Job]:
         """Look whether the Jobs of what is to go are gone, and return those: a Pod stays whose Job lives, or may live."""
         gone: set[Job] = set()
-        for seen in self._cluster.find(dict.fromkeys(_job_of(verdict.job) for verdict in self._judge.doomed())):
+        others: dict[Job, str] = {}
+        for seen in self._unstopped(self._cluster.find(dict.fromkeys(_job_of(verdict.job) for verdict in self._judge.doomed()))):
             if seen.error is not None:
-                self._judge.doubt_run(seen.job, f"whether its Job is gone cannot be seen: {seen.error}")
+                others[seen.job] = f"whether its Job is gone cannot be seen: {seen.error}"
             elif seen.uid == seen.job.uid:
-                self._judge.drop_run(seen.job)
+                others[seen.job] = ""
             else:
                 gone.add(seen.job)
-                continue
-            self._judge.judge(seen.job.owner, self._clock.now())
+        self._judge.settle_runs(others, self._clock.now())
         return gone
+
+    def _unstopped(self, answers: Iterable[T]) -> Iterator[T]:
+        """Hand on answers until a stop: there may be thousands, and who asks `stop` is seen to live."""
+        for answer in answers:
+            refusal = self._stop()
+            if refusal is not None:
+                self.acting.pull(refusal)
+                return
+            yield answer
 
     def _told(self, happened: Happened) -> None:
         """Tell what happened to Pods as such; what is no matter of Pods alone goes on as it is."""
@@ -217,20 +241,29 @@ def _job_of(pod: Job) -> Job:
     return Job(pod.owner, identity(name, uid, "", ""), 0.0)
 
 
-def _left_by(pod: OrphanedPod, job: Job) -> bool:
-    return (pod.job, pod.job_uid) == (job.name, job.uid)
+def _settled(pod: OrphanedPod, problem: str | None) -> OrphanedPod | None:
+    if problem == "":
+        return None
+    return pod if problem is None else msgspec.structs.replace(pod, problem=problem)
 
 
-def clear_orphaned_pods(cluster: Cluster, gitrepo: Owner, clock: Clock, tell: Observer, brake: Brake) -> PodResult:
+def clear_orphaned_pods(
+    cluster: Cluster, gitrepo: Owner, clock: Clock, tell: Observer, brake: Brake, clock_bound: Seconds = 30.0
+) -> PodResult:
     """
     Delete the finished Pods that Jobs of one GitRepo left behind, now: no age and no settle time keeps them.
 
-    All else of the contract holds: annotations that protect, a Job that lives, preconditions, `brake` before each (hand in one
-    that asks them all, as `Sweep.brake` does). `PodResult.cleared` tells whether none is left; if not, `left()`, `refused` and
-    `brake` tell what and why. Never raises a ClusterError.
+    All else of the contract holds: annotations that protect, a Job that lives, preconditions, a clock that is off, `brake`
+    before each (hand in one that asks for a stop and a pause). Once that very GitRepo is gone nothing goes any more: nobody can
+    tell what it protected, and one made anew under its name has its own ages. `PodResult.cleared` tells whether none is left; if
+    not, `left()`, `refused` and `brake` tell what and why. Never raises a ClusterError.
     """
-    pods = PodSweep(cluster, Scope(), _AT_ONCE, clock, tell, brake)
-    doomed = pods.decide([gitrepo.namespace], brake, gitrepo.name)
+
+    def braked() -> Refusal | None:
+        return brake() or clock_is_off(cluster, clock_bound) or brake()
+
+    pods = PodSweep(cluster, Scope(), _AT_ONCE, clock, tell, braked)
+    doomed = pods.decide([gitrepo.namespace], brake, gitrepo.name, gitrepo.uid)
     if doomed:
         pods.acting.delete(doomed, float("inf"))
         pods.acting.look_again()

@@ -132,6 +132,20 @@ def test_what_cannot_be_read_is_no_error_of_the_job() -> None:
         "ghp_hunter2hunter2",
         "-----BEGIN OPENSSH PRIVATE KEY-----\nhunter2\n-----END OPENSSH PRIVATE KEY-----",
         "-----BEGIN RSA PRIVATE KEY-----\nhunter2",
+        "-----BEGIN PGP PRIVATE KEY BLOCK-----\nhunter2\n-----END PGP PRIVATE KEY BLOCK-----",
+        r'{"msg":"values {\"password\":\"a hunter2\"} are wrong"}',
+        r'{"password":"a\"hunter2"}',
+        r"https:\/\/user:hunter2@git.example\/x",
+        "https%3A%2F%2Fuser%3Ahunter2%40git.example",
+        'parse "https://user:a hunter2@git.example/x": net/url: invalid userinfo',
+        'password: "a hunter2"',
+        "password: basicallyhunter2",
+        "helm --password hunter2 pull",
+        "aws_secret_access_key=hunter2",
+        "x-api-key: hunter2",
+        "Authorization: token hunter2",
+        '{"auths":{"registry.example":{"auth":"hunter2"}}}',
+        "a token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJodW50ZXIyIn0.hunter2",
     ],
 )
 def test_no_credential_is_told(text: str) -> None:
@@ -139,8 +153,23 @@ def test_no_credential_is_told(text: str) -> None:
 
 
 def test_a_url_that_holds_no_credential_stays() -> None:
-    for text in ("https://git.example:8080/x@v1 is not there", "ssh://git.example/x.git", "no route to host"):
+    for text in (
+        "https://git.example:8080/x@v1 is not there",
+        "ssh://git.example/x.git",
+        "no route to host",
+        'secret "shop" not found',
+        "https://git.example: mail a@b.example",
+        "http://git.example:8080 refused a@b.example",
+    ):
         assert masked(text) == text
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "part", ["://a:", "token", 'secret="', 'secret=\\"', "%3A%2F%2F", "-----BEGIN ", "--token-", "\\", "eyJa."]
+)
+def test_no_text_takes_long_to_mask(part: str) -> None:
+    assert masked(part * (16_384 // len(part))) is not None
 
 
 @pytest.mark.parametrize("letter", ["x", "é", "€", "😀"])

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from cleaner import fleet
+from cleaner import fleet, model
 from cleaner.fleet.version import deployment_page
-from tests.core.worlds import HOUR, Raw, gitrepo, job, namespace, page, stamp
+from tests.core.worlds import AT, HOUR, Raw, gitrepo, job, namespace, page, stamp
 
 QUOTED = b"SPOILT"
 
@@ -150,6 +150,17 @@ def test_invalid_utf_8_in_a_gitrepo_costs_only_that_gitrepo() -> None:
 
     assert [fact.name for fact in read.facts if not fact.problem] == [f"shop-{number:05}" for number in range(499)]
     assert len([fact for fact in read.facts if fact.problem]) + len(read.unreadable) == 1
+
+
+def test_what_the_metadata_of_a_bad_gitrepo_tell_is_known_all_the_same() -> None:
+    """Else the guard would never let go of it, and a selector would take it for one without labels."""
+    parts: Raw = {"labels": {"team": "a"}, "finalizers": [model.GUARD], "deletionTimestamp": stamp(60)}
+    bad = gitrepo({"protect": "true"}, spec_pollingInterval=7, **parts)
+
+    for read in (fleet.read_gitrepo(msgspec.json.encode(bad)), fleet.gitrepo_page(page([bad])).facts[0]):
+        assert (read.guarded, read.deleting_since, read.labels) == (True, AT - 60, (("team", "a"),))
+        assert (read.annotations, read.settled) == ((("protect", "true"),), True)
+        assert read.problem.startswith("its GitRepo: Expected ")
 
 
 def test_invalid_utf_8_in_a_single_gitrepo_is_its_problem() -> None:

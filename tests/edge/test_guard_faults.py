@@ -24,8 +24,9 @@ from tests.edge.guarding import (
 from tests.edge.roles import RBAC
 from tests.edge.servers import GITREPOS, must, names_of, patch
 from tests.edge.serving import eventually
+from tests.world import seed
 from tests.world.control_plane import ControlPlane
-from tests.world.proxy import Before, Delay, Fault, LoseAnswer, Proxy, Request, ResetBefore
+from tests.world.proxy import Answer, Before, Delay, Fault, LoseAnswer, Proxy, Request, ResetBefore
 
 SHORT = 2.0
 """A bound that a test can wait for."""
@@ -97,7 +98,10 @@ def test_who_writes_between_our_reading_and_our_patch_is_not_undone(
     assert patches == [422, 200]
 
 
-@pytest.mark.parametrize("fault", [LoseAnswer(), ResetBefore(), BROKEN, refusal(429, "TooManyRequests")], ids=str)
+PAGE = Answer(200, b"<html>please sign in</html>")
+
+
+@pytest.mark.parametrize("fault", [LoseAnswer(), ResetBefore(), BROKEN, refusal(429, "TooManyRequests"), PAGE], ids=str)
 def test_a_patch_in_trouble_is_sent_again(control_plane: ControlPlane, namespace: str, proxy: Proxy, fault: Fault) -> None:
     leaving(control_plane, namespace)
     proxy.rule = on("PATCH", GITREPOS.format(namespace), fault, times=2)
@@ -178,6 +182,39 @@ def test_answers_that_never_come_hold_nobody_up_beyond_the_bound(
 
         assert set(guard.let_go(len(names))) == {f"{SHORT:g}s have passed without telling its last error and deleting its Pods"}
         assert [seen for seen in proxy.seen if seen.request.path == PODS.format(namespace) and seen.server_status] == []
+
+
+CROWD = 48
+
+
+def crowd(control_plane: ControlPlane, namespace: str, *finalizers: str) -> None:
+    """So many GitRepos that stay that seeing to them one after the other takes longer than the bound."""
+    wanted = [seed.gitrepo(namespace, f"crowd-{n}", metadata={"finalizers": list(finalizers)}) for n in range(CROWD)]
+    seed.put(control_plane, wanted)
+
+
+def test_none_that_leaves_waits_until_all_that_stay_are_held(control_plane: ControlPlane, namespace: str, proxy: Proxy) -> None:
+    crowd(control_plane, namespace, FLEETS)
+    leaving(control_plane, namespace)
+    proxy.rule = on("PATCH", f"{GITREPOS.format(namespace)}/crowd", Delay(0.5))
+    with guarding(control_plane.kubeconfig(server=proxy.url), namespace, bound=SHORT) as guard:
+        assert guard.let_go() == ["it leaves"]
+    assert names_of(control_plane, PODS.format(namespace)) == set()
+
+
+def test_none_that_leaves_waits_until_all_that_are_not_ours_are_let_go(
+    control_plane: ControlPlane, namespace: str, proxy: Proxy
+) -> None:
+    """Not even one that was to be let go when it left."""
+    crowd(control_plane, namespace, FLEETS, GUARD)
+    put_gitrepo(control_plane, namespace, "shop", FLEETS, GUARD)
+    proxy.rule = on("PATCH", f"{GITREPOS.format(namespace)}/crowd", Delay(0.5))
+    with guarding(control_plane.kubeconfig(server=proxy.url), namespace, selector="ours", bound=SHORT) as guard:
+        eventually(lambda: guard.guardian.roster.counts()[1])
+        delete(control_plane, namespace)
+        free(control_plane, namespace)
+
+        assert len(guard.let_go()) < CROWD
 
 
 def test_a_guard_that_may_do_no_more_than_its_docs_say_does_all_of_it(control_plane: ControlPlane, namespace: str) -> None:

@@ -99,6 +99,8 @@ FAULTS = [
     pytest.param(refusal(500, "InternalError"), "InternalError", id="500"),
     pytest.param(refusal(404, "NotFound"), "NotFound", id="404"),
     pytest.param(LoseAnswer(), "", id="no answer"),
+    pytest.param(Answer(200, b"<html>please sign in</html>"), "not the API's", id="a proxy's page"),
+    pytest.param(Answer(201, b'{"kind":"Status","status":"Success"}'), "no Event", id="another answer"),
 ]
 
 

@@ -331,6 +331,28 @@ def test_a_job_that_cannot_be_looked_for_keeps_its_pod(control_plane: ControlPla
     assert living(control_plane, namespace) == {POD}
 
 
+def test_a_stop_ends_the_search_for_the_jobs(control_plane: ControlPlane, namespace: str) -> None:
+    """There may be thousands; whoever asks for a stop after each answer is also seen to live."""
+    gitrepo(control_plane, namespace)
+    count = 60
+    pods.put(control_plane, *[pods.pod(namespace, f"pod-{n}", job=f"job-{n}") for n in range(count)])
+    asked: list[Request] = []
+
+    def rule(request: Request) -> None:
+        if request.method == "GET" and "/jobs/" in request.path:
+            asked.append(request)
+
+    def stop() -> Refusal | None:
+        return Refusal("stop", "a signal came") if asked else None
+
+    with Proxy(control_plane, rule) as proxy:
+        done = sweep(control_plane.kubeconfig(server=proxy.url), namespace, orphaned_pods=True, brake=stop)
+
+    assert 0 < len(asked) < count
+    assert (done.result.pods.brake, fates(done.result)) == (Refusal("stop", "a signal came"), {})
+    assert len(living(control_plane, namespace)) == count
+
+
 def test_one_that_cannot_be_understood_is_told_and_stops_no_other(control_plane: ControlPlane, namespace: str) -> None:
     gitrepo(control_plane, namespace)
     pods.put(control_plane, pods.pod(namespace), pods.pod(namespace, "bad"))
@@ -371,9 +393,13 @@ def test_without_the_rights_pods_stay_and_jobs_go(
     assert (living(control_plane, namespace), exit_code(done.result)) == ({POD}, 1)
 
 
-def clear(server: Server, place: str, tell: Callable[[Happened], None] = lambda _: None, brake: Any = never) -> Any:
-    """Clear what Jobs of the GitRepo `shop` left behind."""
-    return clear_orphaned_pods(cluster(server.kubeconfig()), Owner(place, "shop", "uid"), clock(), tell, brake)
+def clear(
+    server: Server, place: str, tell: Callable[[Happened], None] = lambda _: None, brake: Any = never, ahead: float = 0.0
+) -> Any:
+    """Clear what Jobs of the GitRepo `shop` left behind, by a clock that is so many seconds ahead."""
+    timer = clock()._replace(now=lambda: time.time() + ahead)
+    uid = must(server.request("GET", f"{GITREPOS.format(place)}/shop"))["metadata"]["uid"]
+    return clear_orphaned_pods(cluster(server.kubeconfig(), timer), Owner(place, "shop", uid), timer, tell, brake)
 
 
 def test_one_gitrepo_can_be_cleared_at_once(server: Server, place: str) -> None:
@@ -414,6 +440,31 @@ def test_a_brake_holds_the_clearing_too(server: Server, place: str) -> None:
 
     assert (living(server, place), result.brake) == ({POD}, Refusal("pause", "somebody said so"))
     assert not result.cleared
+
+
+def test_a_clock_that_is_off_holds_the_clearing_too(server: Server, place: str) -> None:
+    """By a clock that is ahead, a protection would end before its time."""
+    gitrepo(server, place)
+    pods.put(server, pods.pod(place))
+
+    result = clear(server, place, ahead=3600.0)
+
+    assert living(server, place) == {POD}
+    assert (result.brake.brake, result.cleared) == ("clock", False)
+
+
+@pytest.mark.parametrize("anew", [True, False], ids=["made anew", "gone"])
+def test_a_gitrepo_that_is_gone_has_nothing_cleared_any_more(server: Server, place: str, anew: bool) -> None:
+    """What it protected nobody can tell; and what a new one of its name keeps for a while is not ours to hurry."""
+    left = Owner(place, "shop", "uid-of-an-earlier-one")
+    if anew:
+        gitrepo(server, place)
+    pods.put(server, pods.pod(place))
+
+    result = clear_orphaned_pods(cluster(server.kubeconfig()), left, clock(), lambda _: None, never)
+
+    assert living(server, place) == {POD}
+    assert [(v.reason.value, "is gone" in v.detail) for v in result.left()] == [("unreadable", True)]
 
 
 def test_the_service_sees_to_them_in_each_sweep_of_everything(server: Server, place: str) -> None:
