@@ -71,9 +71,13 @@ class Adopting:
         return refusal
 
     def _case(self, job: Job) -> Case | None:
-        """Read the GitRepo of a Job again; None where there is nothing to do for it any more."""
+        """
+        Read the GitRepo of a Job again; None where there is nothing to do for it any more, or not without consent.
+
+        With `disablePolling` a pending Force Update runs the newest commit, whatever it was asked for: `retry` asks before that.
+        """
         state = self._read(job)
-        if state is None or not state.gitrepo.is_current(job):
+        if state is None or not state.gitrepo.is_current(job) or (state.force_pending and state.gitrepo.disable_polling):
             return None
         return Case(job, state) if job.legacy or _overlooked(job, state) else None
 

@@ -121,3 +121,13 @@ def test_a_force_update_that_fleet_has_begun_needs_no_nudge(blocked: Blocked) ->
     assert blocked.adopt(meanwhile) is None
     assert (blocked.adopted(), blocked.nudged()) == ({"shop"}, set())
     assert blocked.migrated.waiting == []
+
+
+def test_without_polling_nothing_runs_that_nobody_has_agreed_to(blocked: Blocked) -> None:
+    """A Force Update would run the newest commit there; what is not pending may be adopted all the same."""
+    blocked.add("pending", disablePolling=True, forceSyncGeneration=1)
+    blocked.add("calm", disablePolling=True)
+
+    assert blocked.adopt() is None
+    assert (blocked.adopted(), blocked.nudged()) == ({"calm"}, set())
+    assert (blocked.migrated.complete, blocked.migrated.forced) == (True, [])
