@@ -49,6 +49,7 @@ class Migration:
         self._asked = False
         self._refusal: Refusal | None = None
         self._migrated = Migrated()
+        self._canary = Canary()
         self._adopting = Adopting(cluster, clock, tell, self._migrated, dry_run=order.dry_run)
 
     def run(self) -> Result:
@@ -160,9 +161,8 @@ class Migration:
             refusal = self._adopting.adopt(blocked, sweep.brake, lambda: marker.begin(self._migrated))
         sweep.pull(refusal)
         if doomed:
-            canary = Canary()
-            sweep.act(doomed, canary)
-            sweep.look_for_returns(canary)
+            sweep.act(doomed, self._canary)
+            sweep.look_for_returns(self._canary)
         verdicts = [verdict for plan in sweep.plans.values() for verdict in plan.verdicts]
         return sweep.result(), [v.job for v in verdicts if v.reason is Reason.RUNNING and v.job.legacy]
 
