@@ -1,11 +1,11 @@
 """The migration: wait for Fleet, look, adopt, delete, wait for what runs, look again, and remember that it was done."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import msgspec
 
-from cleaner.cluster import Brake, Clock, Cluster, ClusterError, Markers, Patches, Refusal, Sighting, States
+from cleaner.cluster import Brake, Clock, Cluster, ClusterError, Fate, Markers, Patches, Refusal, Sighting, States
 from cleaner.durations import Seconds
 from cleaner.happened import Observer, Waited
 from cleaner.migration.adopting import Adopting, blocking
@@ -143,6 +143,7 @@ class Migration:
                 second, running = self._pass(marker)
                 result = _merged(result, second)
         self._migrated.running = [f"{job.namespace}/{job.name}" for job in running]
+        self._migrated.problems += _left_over(result)
         return result
 
     def _pass(self, marker: Marker) -> tuple[Result, list[Job]]:
@@ -152,8 +153,7 @@ class Migration:
         doomed = sweep.decide()
         groups = looked.inventory.groups
         blocked = [job for owner, plan in sweep.plans.items() for job in blocking(groups[owner].gitrepo, plan)]
-        if sweep.fleet.recreates and not self._order.dry_run:
-            self._refusal = Refusal("fleet", f"Fleet >= 0.10.4 has been rolled back: {_which(sweep.fleet)}")
+        self._check(sweep.fleet)
         if doomed or blocked:
             self._confirm(len(doomed), sum(job.legacy for job in blocked))
         refusal = sweep.brake() if doomed or blocked else None
@@ -163,8 +163,13 @@ class Migration:
         if doomed:
             sweep.act(doomed, self._canary)
             sweep.look_for_returns(self._canary)
+            self._check(sweep.fleet)  # it is read again before current Jobs go, and spares them where it is an old one
         verdicts = [verdict for plan in sweep.plans.values() for verdict in plan.verdicts]
         return sweep.result(), [v.job for v in verdicts if v.reason is Reason.RUNNING and v.job.legacy]
+
+    def _check(self, fleet: Fleet) -> None:
+        if fleet.recreates and not self._order.dry_run:
+            self._refusal = Refusal("fleet", f"Fleet >= 0.10.4 has been rolled back: {_which(fleet)}")
 
     def _confirm(self, doomed: int, blocked: int) -> None:
         if not self._asked and not self._terms.confirmed(doomed, blocked):
@@ -188,6 +193,21 @@ def _still_runs(seen: Sighting) -> bool:
     """Whether a Job runs for all that we can see."""
     here = seen.uid == seen.job.uid and seen.found is not None and seen.found.outcome is None
     return seen.error is not None or here
+
+
+def _left_over(result: Result) -> Iterator[str]:
+    """Tell what is left that no count tells of: what changed just before it was to go, and what could not be understood."""
+    for owner, plan in result.plans.items():
+        for verdict in plan.verdicts:
+            deletion = result.deletions.get(verdict.job.uid)
+            if verdict.deletes and deletion is not None and deletion.fate is Fate.CHANGED:
+                yield f"{owner.namespace}/{verdict.job.name}: it changed before it was to go: {deletion.detail}"
+        bad = [verdict for verdict in plan.verdicts if verdict.reason is Reason.UNREADABLE and verdict.job.legacy]
+        if bad:
+            what = "Jobs of Fleet <= 0.10.3 cannot be understood"
+            yield f"{owner.namespace}/{owner.name}: {len(bad)} {what}: {bad[0].detail}"
+    for unread in result.unreadable:
+        yield f"{unread.kind} {unread.namespace}/{unread.name} cannot be understood: {unread.problem}"
 
 
 def _which(fleet: Fleet) -> str:

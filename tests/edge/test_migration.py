@@ -1,23 +1,21 @@
 """A whole migration in this process: what it may not call done, and what it may not do twice."""
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
-from cleaner.cluster import Clock, Refusal
+from cleaner.cluster import Clock
 from cleaner.demo.sandbox import Sandbox
-from cleaner.happened import Attempted, Happened, Waited
+from cleaner.happened import Attempted, Happened, Judged, Waited
 from cleaner.migration import Migration, Terms
 from cleaner.result import Result, exit_code
 from cleaner.scope import Scope
 from cleaner.sweep import Order
 from tests.edge.faults import Ahead
 from tests.edge.passes import FLEET, cluster, never
-from tests.edge.servers import JOBS, SandboxServer, must, patch
+from tests.edge.servers import DEPLOYMENTS, JOBS, SandboxServer, must, patch, put_gitjob
 from tests.world import seed
 
 HEAD = seed.sha("head")
@@ -54,7 +52,7 @@ class Upgraded:
     def migrate(self, order: Order | None = None, *, version: str = FLEET, timer: Clock | None = None) -> Result:
         clock = timer or Ahead().clock()
         order = order or Order(Scope((self.place,)))
-        port = cluster(self.server.kubeconfig(), clock, own_namespace=self.home, fleet_version=version)
+        port = cluster(self.server.kubeconfig(), clock, own_namespace=self.home, fleet_namespace=self.home, fleet_version=version)
         terms = Terms("gitjob-cleaner-migration", 60.0, never, lambda _doomed, _blocked: True)
         return Migration(port, order, terms, clock, self._hear, never).run()
 
@@ -90,3 +88,49 @@ def test_a_current_job_that_came_back_is_not_deleted_by_the_second_pass(world: U
     assert len(returned) == 1
     assert world.there(returned[0])
     assert (exit_code(result), world.noted()) == (5, [])
+
+
+def test_a_job_that_changed_before_it_was_to_go_is_left_over(world: Upgraded) -> None:
+    old = world.job(world.gitrepo(), seed.sha("old"))
+
+    def play(happened: Happened) -> None:
+        if isinstance(happened, Judged):
+            patch(world.server, world.path(old), {"metadata": {"annotations": {"example.com/touched": "once"}}})
+
+    world.play = play
+    result = world.migrate()
+
+    assert world.there(old)
+    assert (exit_code(result), world.noted()) == (1, [])
+    assert result.migrated
+    assert "it changed before it was to go" in result.migrated.problems[0]
+
+
+def test_a_fleet_that_is_rolled_back_while_old_jobs_go_leaves_current_ones_and_is_told(world: Upgraded) -> None:
+    shop = world.gitrepo()
+    old, current = world.job(shop, seed.sha("old")), world.job(shop, HEAD, legacy=False)
+    put_gitjob(world.server, world.home, "rancher/fleet:v0.16.1")
+
+    def play(happened: Happened) -> None:
+        if isinstance(happened, Attempted):
+            must(world.server.request("DELETE", f"{DEPLOYMENTS.format(world.home)}/gitjob"))
+
+    world.play = play
+    result = world.migrate(version="")
+
+    assert (world.there(old), world.there(current)) == (False, True)
+    assert (exit_code(result), world.noted()) == (1, [])
+
+
+@pytest.mark.parametrize("outcome", ["succeeded", "failed"])
+def test_what_cannot_be_understood_is_left_over(world: Upgraded, outcome: seed.Outcome) -> None:
+    """A bad annotation of a GitRepo: its failed Job goes on to block it, which is not to be called done."""
+    shop = world.gitrepo(metadata={"annotations": {"gitjob-cleaner/failed-age": "soon"}})
+    job = world.job(shop, HEAD, outcome)
+
+    result = world.migrate()
+
+    assert world.there(job)
+    assert (exit_code(result), world.noted()) == (1, [])
+    assert result.migrated
+    assert result.migrated.problems[0].startswith(f"{world.place}/shop: 1 Jobs of Fleet <= 0.10.3 cannot be understood")
