@@ -41,15 +41,20 @@ def migrate(settings: Settings) -> tuple[Connection, Result]:
     with ProgressBar(sys.stderr) as bar:
         tell = observed_by([log, bar], log.observer_failed)
         with _election(settings, connection, clock, tell) if elected else contextlib.nullcontext(unelected) as led:
-            terms = Terms(
-                name_of(settings), settings.wait_limit, led, _question(settings, connection, bar, stop), again=settings.again
-            )
+            question = _question(settings, connection, bar, stop)
+            terms = Terms(name_of(settings), settings.wait_limit, led, question, settings.again, _scope_in_words(settings))
             return connection, Migration(cluster, order_of(settings), terms, clock, tell, stop).run()
 
 
 def name_of(settings: Settings) -> str:
     """Return the name that begins those of the Lease and of the ConfigMap."""
     return "-".join(filter(None, ("gitjob-cleaner-migration", instance_of(settings))))
+
+
+def _scope_in_words(settings: Settings) -> str:
+    """Write down what is looked after, always the same for the same."""
+    names, excluded = (",".join(sorted(some)) for some in (settings.namespaces, settings.exclude_namespaces))
+    return f"namespaces={names} exclude={excluded} selector={settings.selector}"
 
 
 @contextlib.contextmanager

@@ -25,7 +25,8 @@ class MigrationCluster(Cluster, Patches, States, Markers, Protocol):
 
 class Terms(msgspec.Struct, frozen=True):
     """
-    `marker` is the ConfigMap's name without Fleet's version; `wait` how long to wait in all; `again`: though it has been done.
+    `marker` is the ConfigMap's name without Fleet's version; `wait` how long to wait in all; `again`: though it has been done;
+    `scope` tells in words what is looked after: what was done for one scope was not done for another.
 
     `led` refuses while another migration may be under way; `confirmed` is asked once, with how many Jobs are to be
     deleted and how many adopted.
@@ -36,6 +37,7 @@ class Terms(msgspec.Struct, frozen=True):
     led: Brake
     confirmed: Callable[[int, int], bool]
     again: bool = False
+    scope: str = ""
 
 
 class Migration:
@@ -60,14 +62,14 @@ class Migration:
             ClusterError: the marker could not be read.
 
         """
-        Marker(self._cluster, self._terms.marker, dry_run=self._order.dry_run).read()  # whether we may, before we wait for long
+        self._marker(self._terms.marker).read()  # whether we may, before we wait for long
         fleet = self._await_fleet()
         self._migrated.fleet = fleet.version
         if fleet.recreates and not self._order.dry_run:
             return self._ended(self._nothing(), f"Fleet >= 0.10.4 has not rolled out: {_which(fleet)}")
         if not self._await(self._another):
             return self._ended(self._nothing(), "another migration may be under way")
-        marker = Marker(self._cluster, f"{self._terms.marker}-fleet-{_minor(fleet)}", dry_run=self._order.dry_run)
+        marker = self._marker(f"{self._terms.marker}-fleet-{_minor(fleet)}")
         before = marker.read()
         if marker.done(before) and not self._terms.again:
             self._migrated.done_before = dict(before)
@@ -77,6 +79,9 @@ class Migration:
         if exit_code(result) == 0:
             self._remember(marker, result)
         return result
+
+    def _marker(self, name: str) -> Marker:
+        return Marker(self._cluster, name, self._terms.scope, dry_run=self._order.dry_run)
 
     def _remember(self, marker: Marker, result: Result) -> None:
         try:

@@ -10,7 +10,8 @@ from cleaner.cluster import Clock
 from cleaner.demo.sandbox import Sandbox
 from cleaner.happened import Attempted, Happened, Judged, Waited
 from cleaner.migration import Migration, Terms
-from cleaner.result import Result, exit_code
+from cleaner.migration.marker import Marker
+from cleaner.result import Migrated, Result, exit_code
 from cleaner.scope import Scope
 from cleaner.sweep import Order
 from tests.edge.faults import Ahead
@@ -49,11 +50,11 @@ class Upgraded:
         found = must(self.server.request("GET", f"/api/v1/namespaces/{self.home}/configmaps"))["items"]
         return [each["data"] for each in found]
 
-    def migrate(self, order: Order | None = None, *, version: str = FLEET, timer: Clock | None = None) -> Result:
+    def migrate(self, order: Order | None = None, *, version: str = FLEET, timer: Clock | None = None, scope: str = "") -> Result:
         clock = timer or Ahead().clock()
         order = order or Order(Scope((self.place,)))
         port = cluster(self.server.kubeconfig(), clock, own_namespace=self.home, fleet_namespace=self.home, fleet_version=version)
-        terms = Terms("gitjob-cleaner-migration", 60.0, never, lambda _doomed, _blocked: True)
+        terms = Terms("gitjob-cleaner-migration", 60.0, never, lambda _doomed, _blocked: True, scope=scope)
         return Migration(port, order, terms, clock, self._hear, never).run()
 
     def _hear(self, happened: Happened) -> None:
@@ -134,3 +135,28 @@ def test_what_cannot_be_understood_is_left_over(world: Upgraded, outcome: seed.O
     assert (exit_code(result), world.noted()) == (1, [])
     assert result.migrated
     assert result.migrated.problems[0].startswith(f"{world.place}/shop: 1 Jobs of Fleet <= 0.10.3 cannot be understood")
+
+
+def test_what_was_done_for_one_scope_was_not_done_for_another(world: Upgraded) -> None:
+    """`exclude_namespaces` is no part of the marker's name; nor is anything where the operator gives the name."""
+    old = world.job(world.gitrepo(), seed.sha("old"))
+    excluding = world.migrate(Order(Scope(exclude=(world.place,))), scope="all but one")
+    before = world.there(old)
+    whole = world.migrate(Order(), scope="all")
+
+    assert (exit_code(excluding), before) == (0, True)
+    assert whole.migrated
+    assert (exit_code(whole), whole.migrated.done_before, world.there(old)) == (0, {}, False)
+    assert [data["scope"] for data in world.noted()] == ["all"]
+
+
+def test_the_marker_has_room_for_as_many_names_as_it_can_hold(world: Upgraded) -> None:
+    marker = Marker(cluster(world.server.kubeconfig(), own_namespace=world.home), "m", "", dry_run=False)
+    names = [f"{'n' * 60}/{number:060}" for number in range(9000)]
+
+    marker.begin(Migrated(forced=names))
+
+    [data] = world.noted()
+    remembered = marker.forced(data)
+    assert len(data["forced"]) < 500_000
+    assert remembered == names[: len(remembered)]
