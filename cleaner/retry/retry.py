@@ -116,7 +116,7 @@ class Retry:
             raise Refused(f"{gitrepo.path}: stopped before anything was changed")
         waits = self._wish.wait and not self._wish.dry_run
         jobs, version = self._jobs(gitrepo) if waits else ([], "")
-        begun = begin(self._cluster, candidate, self._fleet)
+        begun = begin(self._cluster, candidate, self._fleet, self._means.clock)
         attempt = Attempt(gitrepo.path, Came.WOULD_START if self._wish.dry_run else Came.STARTED, "", before, begun)
         self._over(attempt)
         if not waits:
