@@ -12,8 +12,9 @@ from cleaner.migration.adopting import Adopting, blocking
 from cleaner.migration.marker import Marker
 from cleaner.model import Fleet, Job
 from cleaner.result import Migrated, Result, exit_code
-from cleaner.retention import Reason
-from cleaner.sweep import Canary, Order, Sweep
+from cleaner.retention import Reason, Stuck
+from cleaner.retention.stuck import StuckKind
+from cleaner.sweep import SPENT, Canary, Order, Sweep
 
 _LOOKED_EVERY: Seconds = 2.0
 _TOLD_EVERY: Seconds = 10.0
@@ -142,14 +143,27 @@ class Migration:
     def _passes(self, marker: Marker) -> Result:
         """One pass and, if legacy Jobs were running that have finished since, another."""
         result, running = self._pass(marker)
-        if running and not self._order.dry_run and self._brake() is None:
+        if running and not self._order.dry_run and self._brake() is None and self._has_room(result):
             left = self._await_runs(running)
             if len(left) < len(running) and self._brake() is None:
                 second, running = self._pass(marker)
                 result = _merged(result, second)
         self._migrated.running = [f"{job.namespace}/{job.name}" for job in running]
         self._migrated.problems += _left_over(result)
+        result.stuck = [found for found in result.stuck if not self._has_unblocked(found)]
         return result
+
+    def _has_room(self, result: Result) -> bool:
+        """Whether the cap leaves anything to a second pass; that one may delete only so many more."""
+        cap = self._order.max_deletions
+        left = cap - sum(deletion.fate in SPENT for deletion in result.deletions.values())
+        self._order = msgspec.structs.replace(self._order, max_deletions=max(left, 1) if cap else 0)
+        return not cap or left > 0
+
+    def _has_unblocked(self, found: Stuck) -> bool:
+        """Whether something was stuck when we looked, and is not any more."""
+        adopted = found.kind is StuckKind.BLOCKED_BY_LEGACY and found.gitrepo in self._migrated.adopted
+        return adopted and not self._order.dry_run
 
     def _pass(self, marker: Marker) -> tuple[Result, list[Job]]:
         """Look, adopt and delete; return what it came to and the legacy Jobs that still run."""
@@ -163,7 +177,7 @@ class Migration:
             self._confirm(len(doomed), sum(job.legacy for job in blocked))
         refusal = sweep.brake() if doomed or blocked else None
         if refusal is None and blocked:
-            refusal = self._adopting.adopt(blocked, sweep.brake, lambda: marker.begin(self._migrated))
+            refusal = self._adopt(blocked, sweep.brake, marker)
         sweep.pull(refusal)
         if doomed:
             sweep.act(doomed, self._canary)
@@ -171,6 +185,13 @@ class Migration:
             self._check(sweep.fleet)  # it is read again before current Jobs go, and spares them where it is an old one
         verdicts = [verdict for plan in sweep.plans.values() for verdict in plan.verdicts]
         return sweep.result(), [v.job for v in verdicts if v.reason is Reason.RUNNING and v.job.legacy]
+
+    def _adopt(self, blocked: list[Job], brake: Brake, marker: Marker) -> Refusal | None:
+        try:
+            return self._adopting.adopt(blocked, brake, lambda: marker.begin(self._migrated))
+        except ClusterError as error:
+            self._migrated.problems.append(f"whom we unblock could not be noted in ConfigMap {marker.name}: {error}")
+            return None
 
     def _check(self, fleet: Fleet) -> None:
         if fleet.recreates and not self._order.dry_run:

@@ -12,12 +12,15 @@ from cleaner.happened import Attempted, Happened, Judged, Waited
 from cleaner.migration import Migration, Terms
 from cleaner.migration.marker import Marker
 from cleaner.result import Migrated, Result, exit_code
+from cleaner.retention.stuck import StuckKind
 from cleaner.scope import Scope
 from cleaner.sweep import Order
-from tests.edge.faults import Ahead
+from tests.edge.faults import FORBIDDEN, Ahead
 from tests.edge.passes import FLEET, cluster, never
-from tests.edge.servers import DEPLOYMENTS, JOBS, SandboxServer, must, patch, put_gitjob
+from tests.edge.servers import DEPLOYMENTS, JOBS, SandboxServer, Server, must, patch, put_gitjob
 from tests.world import seed
+from tests.world.control_plane import ControlPlane
+from tests.world.proxy import Fault, Proxy, Request
 
 HEAD = seed.sha("head")
 Json = dict[str, Any]
@@ -26,8 +29,9 @@ Json = dict[str, Any]
 class Upgraded:
     """A cluster with what Fleet <= 0.10.3 has left, in which the test itself plays Fleet, whenever something happens."""
 
-    def __init__(self, server: SandboxServer) -> None:
-        self.server, self.place, self.home = server, seed.namespace(server), seed.namespace(server)
+    def __init__(self, server: Server) -> None:
+        self.server, self.kubeconfig = server, server.kubeconfig()
+        self.place, self.home = seed.namespace(server), seed.namespace(server)
         self.happened: list[Happened] = []
         self.play: Callable[[Happened], object] = lambda _: None
 
@@ -53,7 +57,7 @@ class Upgraded:
     def migrate(self, order: Order | None = None, *, version: str = FLEET, timer: Clock | None = None, scope: str = "") -> Result:
         clock = timer or Ahead().clock()
         order = order or Order(Scope((self.place,)))
-        port = cluster(self.server.kubeconfig(), clock, own_namespace=self.home, fleet_namespace=self.home, fleet_version=version)
+        port = cluster(self.kubeconfig, clock, own_namespace=self.home, fleet_namespace=self.home, fleet_version=version)
         terms = Terms("gitjob-cleaner-migration", 60.0, never, lambda _doomed, _blocked: True, scope=scope)
         return Migration(port, order, terms, clock, self._hear, never).run()
 
@@ -160,3 +164,48 @@ def test_the_marker_has_room_for_as_many_names_as_it_can_hold(world: Upgraded) -
     remembered = marker.forced(data)
     assert len(data["forced"]) < 500_000
     assert remembered == names[: len(remembered)]
+
+
+def test_what_was_unblocked_is_not_told_as_blocked(world: Upgraded) -> None:
+    world.job(world.gitrepo(failed=True), HEAD, "failed")
+
+    result = world.migrate()
+
+    assert result.migrated
+    assert len(result.migrated.adopted) == 1
+    assert StuckKind.BLOCKED_BY_LEGACY not in {found.kind for found in result.stuck}
+
+
+def test_the_cap_is_for_both_passes_together(world: Upgraded) -> None:
+    shop = world.gitrepo()
+    old = [world.job(shop, commit) for commit in seed.commits(shop, 4)]
+    running = world.job(world.gitrepo("slow", commit=seed.sha("slow")), seed.sha("slow"), "running")
+
+    def play(happened: Happened) -> None:
+        if isinstance(happened, Waited) and world.there(running):
+            must(world.server.request("DELETE", world.path(running), {"propagationPolicy": "Background"}))
+
+    world.play = play
+    result = world.migrate(Order(Scope((world.place,)), max_deletions=1))
+
+    assert sum(map(world.there, old)) == 3
+    assert exit_code(result) == 1
+
+
+def test_a_marker_that_cannot_be_written_is_told_beside_all_else(control_plane: ControlPlane) -> None:
+    """Nothing runs of which nobody could note that we began it; what was deleted is in the report all the same."""
+    world = Upgraded(control_plane)
+    shop = world.gitrepo(failed=True, spec={"forceSyncGeneration": 1})
+    old, failed = world.job(shop, seed.sha("old")), world.job(shop, HEAD, "failed")
+
+    def rule(request: Request) -> Fault | None:
+        return FORBIDDEN if request.method == "POST" and request.path.endswith("/configmaps") else None
+
+    with Proxy(control_plane, rule) as proxy:
+        world.kubeconfig = control_plane.kubeconfig(server=proxy.url)
+        result = world.migrate()
+
+    labels = must(control_plane.request("GET", world.path(failed)))["metadata"]["labels"]
+    assert (world.there(old), seed.GENERATION in labels, exit_code(result)) == (False, False, 1)
+    assert result.migrated
+    assert result.migrated.problems[0].startswith("whom we unblock could not be noted")
