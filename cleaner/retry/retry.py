@@ -100,8 +100,7 @@ class Retry:
         """Retry one of many: the others go on, whatever comes of it."""
         try:
             state = self._state(gitrepo)
-            jobs = [sighting.found for sighting in self._cluster.find([job]) if sighting.found is not None]
-            candidate = candidate_of(state, jobs)
+            candidate = candidate_of(state, self._found(job))
             if why := _left_out(state.gitrepo):
                 raise Refused(why)
             return self._run(candidate, self._told(candidate))
@@ -110,6 +109,14 @@ class Retry:
             return self._over(Attempt(gitrepo.path, came, str(error).removeprefix(f"{gitrepo.path}: ")))
         except ClusterError as error:
             return self._over(Attempt(gitrepo.path, Came.NOT_STARTED, str(error)))
+
+    def _found(self, job: Job) -> list[Job]:
+        """What has the name of a Job now; not to know is not to see that it is gone: a legacy one would go on to block."""
+        sightings = list(self._cluster.find([job]))
+        for sighting in sightings:
+            if sighting.error is not None:
+                raise sighting.error
+        return [sighting.found for sighting in sightings if sighting.found is not None]
 
     def _run(self, candidate: Candidate, before: Ran) -> Attempt:
         """Ask for the run, and follow it where that is wanted."""

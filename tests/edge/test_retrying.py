@@ -13,9 +13,12 @@ from cleaner.model import Fleet
 from cleaner.retry import Came, Means, Refused, Retries, Retry, Wish, exit_code
 from cleaner.retry.attempts import Attempt
 from cleaner.scope import Scope
+from tests.edge.faults import FORBIDDEN
 from tests.edge.passes import clock, cluster
-from tests.edge.servers import GITREPOS, JOBS, SandboxServer, must, patch
+from tests.edge.servers import GITREPOS, JOBS, SandboxServer, Server, must, patch
 from tests.world import seed
+from tests.world.control_plane import ControlPlane
+from tests.world.proxy import Fault, Proxy, Request
 
 HEAD = seed.sha("head")
 NUDGE = "gitjob-cleaner/nudged"
@@ -25,8 +28,8 @@ Json = dict[str, Any]
 class Shop:
     """A GitRepo that has failed; `play` is called with every line that is said, and with every sleep."""
 
-    def __init__(self, server: SandboxServer) -> None:
-        self.server, self.place = server, seed.namespace(server)
+    def __init__(self, server: Server) -> None:
+        self.server, self.place, self.kubeconfig = server, seed.namespace(server), server.kubeconfig()
         self.stopped: Refusal | None = None
         self.play: Callable[[str], object] = lambda _: None
         self.slept: list[float] = []
@@ -71,7 +74,7 @@ class Shop:
 
     @property
     def port(self) -> Any:
-        return cluster(self.server.kubeconfig())
+        return cluster(self.kubeconfig)
 
     def _say(self, line: str) -> None:
         self.play(line)
@@ -164,4 +167,20 @@ def test_one_of_many_that_a_stop_has_left_is_told_by_the_exit_code(shop: Shop) -
     retries = shop.retry().all_failed(Scope((shop.place,)), lambda _: True)
 
     assert (only(retries).came, exit_code(retries)) == (Came.LEFT, 1)
+    assert "forceSyncGeneration" not in shop.gitrepo()["spec"]
+
+
+def test_a_job_that_cannot_be_read_is_not_taken_for_gone(control_plane: ControlPlane) -> None:
+    """A legacy one would block the Force Update, which would be told as started and run on some later day."""
+    shop = Shop(control_plane)
+    shop.begin(legacy=True)
+
+    def rule(request: Request) -> Fault | None:
+        return FORBIDDEN if request.method == "GET" and "/jobs/" in request.path else None
+
+    with Proxy(control_plane, rule) as proxy:
+        shop.kubeconfig = control_plane.kubeconfig(server=proxy.url)
+        retries = shop.retry().all_failed(Scope((shop.place,)), lambda _: True)
+
+    assert (only(retries).came, exit_code(retries)) == (Came.NOT_STARTED, 1)
     assert "forceSyncGeneration" not in shop.gitrepo()["spec"]
