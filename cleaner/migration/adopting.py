@@ -8,7 +8,7 @@ Where a Force Update was pending, Fleet >= 0.14 sees it only when something else
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, Protocol, TypeVar
 
-from cleaner.cluster import Brake, Clock, ClusterError, Patches, Refusal, States
+from cleaner.cluster import Brake, Clock, ClusterError, Denied, Patches, Refusal, States
 from cleaner.durations import Seconds
 from cleaner.happened import Adopted, NotAdopted, Observer, Waited
 from cleaner.model import GitRepo, GitRepoState, Job, Outcome
@@ -106,15 +106,27 @@ class Adopting:
         """
         job, state = case
         if job.legacy:
-            try:
-                self._cluster.adopt(job, state.forced)
-            except ClusterError as error:
-                self._problem(job, str(error))
+            if not self._label(job, state):
                 return None
             state = state if self._dry_run else self._read(job) or state
             self._migrated.adopted.append(state.gitrepo.path)
             self._tell(Adopted(job, state.force_pending))
         return Case(job, state) if state.force_pending else None
+
+    def _label(self, job: Job, state: GitRepoState) -> bool:
+        """Whether it has the labels now, or, in a dry run, could: who may only read learns all the same what would be done."""
+        try:
+            self._cluster.adopt(job, state.forced)
+        except Denied as error:
+            if not self._dry_run:
+                self._problem(job, str(error))
+            else:
+                self._tell(NotAdopted(job, f"the dry run of it was refused: {error}"))
+            return self._dry_run
+        except ClusterError as error:
+            self._problem(job, str(error))
+            return False
+        return True
 
     def _follow(self, waiting: list[Case], brake: Brake) -> Refusal | None:
         """Nudge, and look until Fleet has begun each Force Update that was pending, or for a minute."""

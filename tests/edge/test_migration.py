@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from cleaner.cluster import Clock
+from cleaner.cluster import Clock, Fate
 from cleaner.demo.sandbox import Sandbox
-from cleaner.happened import Attempted, Happened, Judged, Waited
+from cleaner.happened import Adopted, Attempted, Happened, Judged, NotAdopted, Waited
 from cleaner.migration import Migration, Terms
 from cleaner.migration.marker import Marker
 from cleaner.result import Migrated, Result, exit_code
@@ -57,7 +57,8 @@ class Upgraded:
     def migrate(self, order: Order | None = None, *, version: str = FLEET, timer: Clock | None = None, scope: str = "") -> Result:
         clock = timer or Ahead().clock()
         order = order or Order(Scope((self.place,)))
-        port = cluster(self.kubeconfig, clock, own_namespace=self.home, fleet_namespace=self.home, fleet_version=version)
+        places: Any = {"own_namespace": self.home, "fleet_namespace": self.home}
+        port = cluster(self.kubeconfig, clock, fleet_version=version, dry_run=order.dry_run, **places)
         terms = Terms("gitjob-cleaner-migration", 60.0, never, lambda _doomed, _blocked: True, scope=scope)
         return Migration(port, order, terms, clock, self._hear, never).run()
 
@@ -209,3 +210,19 @@ def test_a_marker_that_cannot_be_written_is_told_beside_all_else(control_plane: 
     assert (world.there(old), seed.GENERATION in labels, exit_code(result)) == (False, False, 1)
     assert result.migrated
     assert result.migrated.problems[0].startswith("whom we unblock could not be noted")
+
+
+def test_a_dry_run_tells_who_may_only_read_what_would_be_done(control_plane: ControlPlane) -> None:
+    world = Upgraded(control_plane)
+    shop = world.gitrepo(failed=True)
+    world.job(shop, seed.sha("old"))
+    world.job(shop, HEAD, "failed")
+
+    with Proxy(control_plane, lambda request: None if request.method == "GET" else FORBIDDEN) as proxy:
+        world.kubeconfig = control_plane.kubeconfig(server=proxy.url)
+        result = world.migrate(Order(Scope((world.place,)), dry_run=True))
+
+    assert result.migrated
+    assert (exit_code(result), result.migrated.adopted) == (0, [f"{world.place}/shop"])
+    assert result.fates() == {Fate.WOULD_DELETE: 1}
+    assert [NotAdopted, Adopted] == [type(each) for each in world.happened if isinstance(each, NotAdopted | Adopted)]
