@@ -94,6 +94,7 @@ class Adopted(msgspec.Struct, frozen=True):
 
     job: Job
     pending: bool
+    dry_run: bool = False
 
 
 class NotAdopted(msgspec.Struct, frozen=True):

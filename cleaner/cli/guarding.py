@@ -138,6 +138,7 @@ def _tell(came_to: Releases, found: int, *, dry_run: bool) -> None:
     verb = "would be released" if dry_run else "released"
     _write(f"{len(came_to.released)} of {found} GitRepos with our finalizer {verb}")
     for words, paths in (
+        (verb, came_to.released),
         ("could not be released", came_to.failed),
         ("carry it again: a guard still runs, stop it first", came_to.again),
         ("cannot be read: look at their finalizers", came_to.unreadable),

@@ -19,6 +19,7 @@ from cleaner.service.leader import Leader, Term
 from cleaner.service.service import unelected
 from cleaner.settings import Settings
 from cleaner.settings.load import BadSettings
+from cleaner.sweep import is_missing
 
 
 def migrate(settings: Settings) -> tuple[Connection, Result]:
@@ -35,21 +36,30 @@ def migrate(settings: Settings) -> tuple[Connection, Result]:
         raise BadSettings([f"own_namespace: migrate needs it (--own-namespace NAME), {where}"])
     stop = Stop()
     stop.listen()
-    clock, log = stop.clock(), Log(sys.stderr, settings.log_level or "info", settings.log_format)
+    # On a terminal the progress bar says what is waited for.
+    level = settings.log_level or ("warning" if sys.stderr.isatty() else "info")
+    clock, log = stop.clock(), Log(sys.stderr, level, settings.log_format)
     elected = settings.leader_election is not False and not settings.dry_run
     connection, cluster = cluster_of(settings, "migrate", clock, delete_limit=settings.lease_duration / 4 if elected else 0.0)
+    if own_namespace_of(settings) and is_missing(cluster, own_namespace_of(settings)):
+        raise BadSettings([f"own_namespace: there is no Namespace {own_namespace_of(settings)!r}"])
     with ProgressBar(sys.stderr) as bar:
         tell = observed_by([log, bar], log.observer_failed)
         with _election(settings, connection, clock, tell) if elected else contextlib.nullcontext(unelected) as led:
-            terms = Terms(
-                name_of(settings), settings.wait_limit, led, _question(settings, connection, bar, stop), again=settings.again
-            )
+            question = _question(settings, connection, bar, stop)
+            terms = Terms(name_of(settings), settings.wait_limit, led, question, settings.again, _scope_in_words(settings))
             return connection, Migration(cluster, order_of(settings), terms, clock, tell, stop).run()
 
 
 def name_of(settings: Settings) -> str:
     """Return the name that begins those of the Lease and of the ConfigMap."""
     return "-".join(filter(None, ("gitjob-cleaner-migration", instance_of(settings))))
+
+
+def _scope_in_words(settings: Settings) -> str:
+    """Write down what is looked after, always the same for the same."""
+    names, excluded = (",".join(sorted(some)) for some in (settings.namespaces, settings.exclude_namespaces))
+    return f"namespaces={names} exclude={excluded} selector={settings.selector}"
 
 
 @contextlib.contextmanager

@@ -7,6 +7,8 @@ import msgspec
 from cleaner.fleet import wire
 from cleaner.fleet.wire import Body
 
+_LONGEST_NUMBER = 20
+
 _DECODER = msgspec.json.Decoder(wire.Job)
 
 
@@ -28,8 +30,10 @@ def read_adoptable(body: Body, forced: int) -> Adoptable:
     if metadata.labels is not None and metadata.labels.gitrepo is not None:
         return Adoptable(metadata.uid, None)
     generation = (metadata.annotations or {}).get("generation", "0")
+    # Anybody may have written the annotation: a label that the API refuses would keep the Job from being adopted for ever.
+    is_number = generation.isascii() and generation.isdigit() and len(generation) < _LONGEST_NUMBER
     labels = {
-        "fleet.cattle.io/gitrepo-generation": generation if generation.isascii() and generation.isdigit() else "0",
+        "fleet.cattle.io/gitrepo-generation": generation if is_number else "0",
         "fleet.cattle.io/force-sync-generation": str(forced),
     }
     named = {"uid": metadata.uid, "resourceVersion": metadata.resourceVersion}

@@ -152,7 +152,9 @@ class Log:
         self._line(_INFO, "waiting", what=happened.what, longest=round(happened.left, 1))
 
     def _adopted(self, happened: Adopted) -> None:
-        self._line(_INFO, "adopted", **_job(happened.job), force_update_pending=happened.pending)
+        self._line(
+            _INFO, "would adopt" if happened.dry_run else "adopted", **_job(happened.job), force_update_pending=happened.pending
+        )
 
     def _not_adopted(self, happened: NotAdopted) -> None:
         self._line(_ERROR, "not adopted", **_job(happened.job), error=happened.problem)

@@ -8,15 +8,19 @@ from cleaner.model import Moment
 from cleaner.result import Migrated, Result
 
 _STATE, _BEGUN, _DONE = "state", "begun", "done"
-_MOST = 10_000
-"""GitRepos named in it: a ConfigMap holds a megabyte."""
+_MOST = 400_000
+"""Characters of a list of GitRepos: a ConfigMap holds a megabyte, and this one two lists."""
 
 
 class Marker:
-    """One ConfigMap. In a dry run it is read, if it can be, and never written."""
+    """
+    One ConfigMap. In a dry run it is read, if it can be, and never written.
 
-    def __init__(self, markers: Markers, name: str, *, dry_run: bool) -> None:
-        self._markers, self._dry_run = markers, dry_run
+    `scope` tells in words what is looked after: its name does not tell all of that.
+    """
+
+    def __init__(self, markers: Markers, name: str, scope: str, *, dry_run: bool) -> None:
+        self._markers, self._scope, self._dry_run = markers, scope, dry_run
         self.name = name
 
     def read(self) -> Mapping[str, str]:
@@ -29,12 +33,12 @@ class Marker:
             raise
 
     def done(self, data: Mapping[str, str]) -> bool:
-        """Whether the migration was done."""
-        return data.get(_STATE) == _DONE
+        """Whether the migration was done, for all that is looked after now."""
+        return data.get(_STATE) == _DONE and data.get("scope") == self._scope
 
     def forced(self, data: Mapping[str, str]) -> list[str]:
         """GitRepos that an attempt which was cut off has unblocked, or was about to."""
-        return [] if self.done(data) else data.get("forced", "").split()
+        return data.get("forced", "").split() if data.get(_STATE) == _BEGUN else []
 
     def begin(self, migrated: Migrated) -> None:
         """Note whom we are about to unblock: if we are cut off, the next attempt still names them."""
@@ -49,6 +53,7 @@ class Marker:
         done = {
             _STATE: _DONE,
             "fleet": migrated.fleet,
+            "scope": self._scope,
             "at": datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "deleted": str(deleted),
             "adopted": _names(migrated.adopted),
@@ -58,5 +63,6 @@ class Marker:
 
 
 def _names(gitrepos: list[str]) -> str:
-    more = f" ({len(gitrepos) - _MOST} more)" if len(gitrepos) > _MOST else ""
-    return " ".join(gitrepos[:_MOST]) + more
+    """Join as many as there is room for."""
+    text = " ".join(gitrepos)
+    return text if len(text) <= _MOST else text[:_MOST].rpartition(" ")[0]

@@ -1,19 +1,20 @@
 """The migration: wait for Fleet, look, adopt, delete, wait for what runs, look again, and remember that it was done."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import msgspec
 
-from cleaner.cluster import Brake, Clock, Cluster, ClusterError, Markers, Patches, Refusal, Sighting, States
+from cleaner.cluster import Brake, Clock, Cluster, ClusterError, Fate, Markers, Patches, Refusal, Sighting, States
 from cleaner.durations import Seconds
 from cleaner.happened import Observer, Waited
 from cleaner.migration.adopting import Adopting, blocking
 from cleaner.migration.marker import Marker
 from cleaner.model import Fleet, Job
 from cleaner.result import Migrated, Result, exit_code
-from cleaner.retention import Reason
-from cleaner.sweep import Canary, Order, Sweep
+from cleaner.retention import Reason, Stuck
+from cleaner.retention.stuck import StuckKind
+from cleaner.sweep import SPENT, Canary, Order, Sweep
 
 _LOOKED_EVERY: Seconds = 2.0
 _TOLD_EVERY: Seconds = 10.0
@@ -25,7 +26,8 @@ class MigrationCluster(Cluster, Patches, States, Markers, Protocol):
 
 class Terms(msgspec.Struct, frozen=True):
     """
-    `marker` is the ConfigMap's name without Fleet's version; `wait` how long to wait in all; `again`: though it has been done.
+    `marker` is the ConfigMap's name without Fleet's version; `wait` how long to wait in all; `again`: though it has been done;
+    `scope` tells in words what is looked after: what was done for one scope was not done for another.
 
     `led` refuses while another migration may be under way; `confirmed` is asked once, with how many Jobs are to be
     deleted and how many adopted.
@@ -36,6 +38,7 @@ class Terms(msgspec.Struct, frozen=True):
     led: Brake
     confirmed: Callable[[int, int], bool]
     again: bool = False
+    scope: str = ""
 
 
 class Migration:
@@ -49,6 +52,7 @@ class Migration:
         self._asked = False
         self._refusal: Refusal | None = None
         self._migrated = Migrated()
+        self._canary = Canary()
         self._adopting = Adopting(cluster, clock, tell, self._migrated, dry_run=order.dry_run)
 
     def run(self) -> Result:
@@ -59,23 +63,28 @@ class Migration:
             ClusterError: the marker could not be read.
 
         """
-        Marker(self._cluster, self._terms.marker, dry_run=self._order.dry_run).read()  # whether we may, before we wait for long
+        self._marker(self._terms.marker).read()  # whether we may, before we wait for long
         fleet = self._await_fleet()
         self._migrated.fleet = fleet.version
         if fleet.recreates and not self._order.dry_run:
             return self._ended(self._nothing(), f"Fleet >= 0.10.4 has not rolled out: {_which(fleet)}")
         if not self._await(self._another):
-            return self._ended(self._nothing(), "another migration may be under way")
-        marker = Marker(self._cluster, f"{self._terms.marker}-fleet-{_minor(fleet)}", dry_run=self._order.dry_run)
+            return self._ended(self._nothing(), "" if self._stop() else "another migration may be under way")
+        marker = self._marker(f"{self._terms.marker}-fleet-{_minor(fleet)}")
         before = marker.read()
         if marker.done(before) and not self._terms.again:
             self._migrated.done_before = dict(before)
-            return self._ended(self._nothing())
+            done = self._ended(self._nothing())
+            done.fleet = fleet
+            return done
         self._migrated.forced += marker.forced(before)
         result = self._ended(self._passes(marker))
         if exit_code(result) == 0:
             self._remember(marker, result)
         return result
+
+    def _marker(self, name: str) -> Marker:
+        return Marker(self._cluster, name, self._terms.scope, dry_run=self._order.dry_run)
 
     def _remember(self, marker: Marker, result: Result) -> None:
         try:
@@ -127,22 +136,36 @@ class Migration:
         return True
 
     def _tell_waiting(self, what: str, left: Seconds) -> None:
+        """Tell what is waited for, as soon as it is something else, and then every ten seconds."""
         text, at = self._told
-        now = self._clock.monotonic()
-        if what != text or now - at >= _TOLD_EVERY:
-            self._told = (what, now)
+        now, kind = self._clock.monotonic(), what.partition(":")[0]
+        if kind != text or now - at >= _TOLD_EVERY:
+            self._told = (kind, now)
             self._tell(Waited(what, left))
 
     def _passes(self, marker: Marker) -> Result:
         """One pass and, if legacy Jobs were running that have finished since, another."""
         result, running = self._pass(marker)
-        if running and not self._order.dry_run and self._brake() is None:
+        if running and not self._order.dry_run and self._brake() is None and self._has_room(result):
             left = self._await_runs(running)
             if len(left) < len(running) and self._brake() is None:
                 second, running = self._pass(marker)
                 result = _merged(result, second)
         self._migrated.running = [f"{job.namespace}/{job.name}" for job in running]
+        self._migrated.problems += _left_over(result)
+        result.stuck = [found for found in result.stuck if not self._has_unblocked(found)]
         return result
+
+    def _has_room(self, result: Result) -> bool:
+        """Whether the cap leaves anything to a second pass; that one may delete only so many more."""
+        cap = self._order.max_deletions
+        left = cap - sum(deletion.fate in SPENT for deletion in result.deletions.values())
+        self._order = msgspec.structs.replace(self._order, max_deletions=max(left, 1) if cap else 0)
+        return not cap or left > 0
+
+    def _has_unblocked(self, found: Stuck) -> bool:
+        """Whether something was stuck when we looked, and is not any more, or, after a dry run, would not be."""
+        return found.kind is StuckKind.BLOCKED_BY_LEGACY and found.gitrepo in self._migrated.adopted
 
     def _pass(self, marker: Marker) -> tuple[Result, list[Job]]:
         """Look, adopt and delete; return what it came to and the legacy Jobs that still run."""
@@ -151,20 +174,30 @@ class Migration:
         doomed = sweep.decide()
         groups = looked.inventory.groups
         blocked = [job for owner, plan in sweep.plans.items() for job in blocking(groups[owner].gitrepo, plan)]
-        if sweep.fleet.recreates and not self._order.dry_run:
-            self._refusal = Refusal("fleet", f"Fleet >= 0.10.4 has been rolled back: {_which(sweep.fleet)}")
+        self._check(sweep.fleet)
         if doomed or blocked:
             self._confirm(len(doomed), sum(job.legacy for job in blocked))
         refusal = sweep.brake() if doomed or blocked else None
         if refusal is None and blocked:
-            refusal = self._adopting.adopt(blocked, sweep.brake, lambda: marker.begin(self._migrated))
+            refusal = self._adopt(blocked, sweep.brake, marker)
         sweep.pull(refusal)
         if doomed:
-            canary = Canary()
-            sweep.act(doomed, canary)
-            sweep.look_for_returns(canary)
+            sweep.act(doomed, self._canary)
+            sweep.look_for_returns(self._canary)
+            self._check(sweep.fleet)  # it is read again before current Jobs go, and spares them where it is an old one
         verdicts = [verdict for plan in sweep.plans.values() for verdict in plan.verdicts]
         return sweep.result(), [v.job for v in verdicts if v.reason is Reason.RUNNING and v.job.legacy]
+
+    def _adopt(self, blocked: list[Job], brake: Brake, marker: Marker) -> Refusal | None:
+        try:
+            return self._adopting.adopt(blocked, brake, lambda: marker.begin(self._migrated))
+        except ClusterError as error:
+            self._migrated.problems.append(f"whom we unblock could not be noted in ConfigMap {marker.name}: {error}")
+            return None
+
+    def _check(self, fleet: Fleet) -> None:
+        if fleet.recreates and not self._order.dry_run:
+            self._refusal = Refusal("fleet", f"Fleet >= 0.10.4 has been rolled back: {_which(fleet)}")
 
     def _confirm(self, doomed: int, blocked: int) -> None:
         if not self._asked and not self._terms.confirmed(doomed, blocked):
@@ -188,6 +221,21 @@ def _still_runs(seen: Sighting) -> bool:
     """Whether a Job runs for all that we can see."""
     here = seen.uid == seen.job.uid and seen.found is not None and seen.found.outcome is None
     return seen.error is not None or here
+
+
+def _left_over(result: Result) -> Iterator[str]:
+    """Tell what is left that no count tells of: what changed just before it was to go, and what could not be understood."""
+    for owner, plan in result.plans.items():
+        for verdict in plan.verdicts:
+            deletion = result.deletions.get(verdict.job.uid)
+            if verdict.deletes and deletion is not None and deletion.fate is Fate.CHANGED:
+                yield f"{owner.namespace}/{verdict.job.name}: it changed before it was to go: {deletion.detail}"
+        bad = [verdict for verdict in plan.verdicts if verdict.reason is Reason.UNREADABLE and verdict.job.legacy]
+        if bad:
+            what = "Jobs of Fleet <= 0.10.3 cannot be understood"
+            yield f"{owner.namespace}/{owner.name}: {len(bad)} {what}: {bad[0].detail}"
+    for unread in result.unreadable:
+        yield f"{unread.kind} {unread.namespace}/{unread.name} cannot be understood: {unread.problem}"
 
 
 def _which(fleet: Fleet) -> str:

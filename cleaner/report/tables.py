@@ -25,12 +25,12 @@ def write_result(out: TextIO, heading: Heading, result: Result) -> None:
     _table(out, ("GITREPO", "JOBS", "DELETED" if not result.dry_run else "WOULD DELETE", "KEPT", "WHY"), _gitrepo_rows(result))
     _write_deletions(out, "JOB", _deletion_rows(result.verdicts(), result.deletions, dry_run=result.dry_run))
     _write_deletions(out, "POD", _deletion_rows(result.pods.verdicts(), result.pods.deletions, dry_run=result.dry_run))
-    for line in [*(_migrated(result.migrated) if result.migrated else ()), *_troubles(result)]:
+    for line in [*(_migrated(result.migrated, dry_run=result.dry_run) if result.migrated else ()), *_troubles(result)]:
         _line(out, line)
     _line(out, summary(result))
 
 
-def _migrated(migrated: Migrated) -> Iterable[str]:
+def _migrated(migrated: Migrated, *, dry_run: bool) -> Iterable[str]:
     """Tell what a migration came to beside its deletions."""
     before = migrated.done_before
     if before:
@@ -39,8 +39,16 @@ def _migrated(migrated: Migrated) -> Iterable[str]:
             f" {printable(before.get('deleted', '?'))} Jobs were deleted; --again does it once more"
         )
         yield from (f"FORCED THEN {printable(path)}" for path in before.get("forced", "").split())
-    yield from (f"ADOPTED {printable(path)}: Force Update works again, and its error is kept" for path in migrated.adopted)
-    yield from (f"FORCED {printable(path)}: a Force Update was pending, and Fleet runs it now" for path in migrated.forced)
+    if dry_run:
+        yield from (
+            f"WOULD ADOPT {printable(path)}: Force Update would work again, and its error stay" for path in migrated.adopted
+        )
+        yield from (
+            f"WOULD FORCE {printable(path)}: a Force Update is pending, and Fleet would run it" for path in migrated.forced
+        )
+    else:
+        yield from (f"ADOPTED {printable(path)}: Force Update works again, and its error is kept" for path in migrated.adopted)
+        yield from (f"FORCED {printable(path)}: a Force Update was pending, and Fleet runs it now" for path in migrated.forced)
     yield from (f"WAITING {printable(path)}: Fleet has not begun its pending Force Update yet" for path in migrated.waiting)
     yield from (f"RUNNING {printable(path)}: made by Fleet <= 0.10.3, it had not finished in time" for path in migrated.running)
     yield from (f"PROBLEM {printable(problem, 1000)}" for problem in migrated.problems)
@@ -58,7 +66,8 @@ def _write_deletions(out: TextIO, what: str, rows: list[Row]) -> None:
 def title(heading: Heading, result: Result) -> str:
     """Name the command, the cluster and the mode, before anything else."""
     fleet = f"Fleet {result.fleet.version}" + (f" ({printable(result.fleet.detail)})" if result.fleet.detail else "")
-    mode = "DRY RUN, nothing is deleted · " if heading.dry_run else ""
+    what = "changed" if heading.command == "migrate" else "deleted"
+    mode = f"DRY RUN, nothing is {what} · " if heading.dry_run else ""
     where = f"context {printable(heading.context)} · {printable(heading.server)}"
     return f"gitjob-cleaner {heading.version} {heading.command} · {mode}{where} · {fleet}"
 
@@ -119,8 +128,8 @@ def summary(result: Result) -> str:
     """Tell the totals in one line."""
     kept, fates = sum(result.kept().values()), result.fates()
     parts = [f"{count} {fate.value}" for fate, count in sorted(fates.items(), key=lambda item: item[0].value)]
-    if result.backlog:
-        parts.append(f"{result.backlog} left for the next pass")
+    if left := _left(result):
+        parts.append(f"{left} left for the next pass")
     parts.append(f"{kept} kept")
     if result.pods.plans:
         parts.append(f"of {sum(1 for _ in result.pods.verdicts())} orphaned Pods {_told_of_pods(result)}")
@@ -133,6 +142,12 @@ def _told_of_pods(result: Result) -> str:
     pods = result.pods
     told = Counter(wording.result(v, pods.deletions.get(v.job.uid), dry_run=result.dry_run) for v in pods.verdicts())
     return " and ".join(f"{count} {what}" for what, count in sorted(told.items()))
+
+
+def _left(result: Result) -> int:
+    """Count what was due and not tried: left by the cap or a brake, or judged anew just before its turn."""
+    due = (v.job.uid for v in result.verdicts() if v.deletes)
+    return max(result.backlog, 0 if result.dry_run else sum(uid not in result.deletions for uid in due))
 
 
 def write_explanation(out: TextIO, heading: Heading, result: Result, gitrepo: GitRepo, now: Moment) -> None:

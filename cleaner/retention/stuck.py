@@ -16,6 +16,10 @@ _SILENT_FOR, _SILENT_INTERVALS = 600.0, 4
 _POLLING_DIES = (((0, 10, 1), (0, 10, 8)), ((0, 11, 0), (0, 11, 3)))
 
 
+HELD = 120.0
+"""Seconds after which a departure counts as stuck that our own finalizer holds up: a guard that runs lets go after thirty."""
+
+
 class StuckKind(enum.Enum):
     """The kinds of being stuck."""
 
@@ -78,13 +82,13 @@ def _running(gitrepo: GitRepo, jobs: Collection[Job], now: Moment) -> list[Stuck
 
 
 def _leaving(gitrepo: GitRepo, now: Moment) -> list[Stuck]:
-    if gitrepo.deleting_since is None or now - gitrepo.deleting_since <= LONG:
+    if gitrepo.deleting_since is None or now - gitrepo.deleting_since <= (HELD if gitrepo.guarded else LONG):
         return []
     text = "it has been leaving for over an hour; look at its finalizers"
     if gitrepo.guarded:
         text = (
-            f"it has been leaving for over an hour with {GUARD} among its finalizers; gitjob-cleaner guard takes that one off,"
-            f" or, where no guard is to run any more: gitjob-cleaner release --namespaces {gitrepo.namespace}"
+            f"it is being deleted and still has {GUARD} among its finalizers; gitjob-cleaner guard takes that one off within"
+            f" half a minute, or, where none is to run any more: gitjob-cleaner release --namespaces {gitrepo.namespace}"
         )
     return [_told(StuckKind.LEAVING_LONG, gitrepo, "", text)]
 

@@ -7,9 +7,6 @@ from cleaner.durations import Seconds
 from cleaner.model import Fleet
 from cleaner.retry.choosing import Candidate
 
-SEEN_LATER: Seconds = 2.0
-"""Between a Job's labels and what wakes its GitRepo: Fleet hears of both by watches of their own, and would not look again."""
-
 
 class Begun(msgspec.Struct, frozen=True):
     """
@@ -24,12 +21,17 @@ class Begun(msgspec.Struct, frozen=True):
     nudged: bool
 
 
-def begin(patches: Patches, clock: Clock, candidate: Candidate, fleet: Fleet) -> Begun:
+SEEN_LATER: Seconds = 2.0
+"""Between a Job's labels and the change of its GitRepo: Fleet hears of both by watches of their own."""
+
+
+def begin(patches: Patches, candidate: Candidate, fleet: Fleet, clock: Clock) -> Begun:
     """
     Ask for a Force Update, or see to it that the one that is pending runs.
 
     Fleet >= 0.10.4 ignores both while the failed Job lacks its labels, so those come first. A raised number is a change of the
-    spec, which wakes every Fleet; labels on a Job wake none, and from 0.14 on polling does not either.
+    spec, which wakes every Fleet; labels on a Job wake none, and from 0.14 on polling does not either. A Fleet that is woken
+    before it has heard of the labels ignores what was asked, and nothing wakes it again.
 
     Raises:
         Conflict: the Job or the GitRepo is another by now.
@@ -45,4 +47,8 @@ def begin(patches: Patches, clock: Clock, candidate: Candidate, fleet: Fleet) ->
     if state.force_pending:
         patches.nudge(state)
         return Begun(state.force, raised=False, adopted=adopted, nudged=True)
-    return Begun(patches.force(state), raised=True, adopted=adopted, nudged=False)
+    number = patches.force(state)
+    if adopted:
+        # Somebody may have raised it while the Job had no labels, and Fleet has ignored that.
+        patches.nudge(state)
+    return Begun(number, raised=True, adopted=adopted, nudged=adopted)

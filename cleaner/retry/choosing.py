@@ -9,6 +9,7 @@ from cleaner.cluster import Cluster, ClusterError, Denied, Patches, Watches
 from cleaner.happened import NamespaceRefused
 from cleaner.model import GitRepo, GitRepoState, Job, Outcome
 from cleaner.scope import Scope
+from cleaner.sweep import is_missing
 
 FAILED = "Failed"
 """What `status.gitJobStatus` says of a Job that failed."""
@@ -106,6 +107,8 @@ def _failed_in(cluster: Cluster, scope: Scope, namespace: str) -> list[tuple[Git
         for gitrepo in page.facts
         if scope.covers_namespace(gitrepo.namespace) and scope.covers(gitrepo)
     }
+    if not gitrepos and is_missing(cluster, namespace):
+        raise Denied("there is no such Namespace")
     current: dict[str, list[Job]] = {}
     for page in cluster.jobs(namespace):
         for job in page.facts:

@@ -1,7 +1,7 @@
 """Following a Force Update until its Job has finished."""
 
 import contextlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import msgspec
@@ -41,11 +41,16 @@ class Means(msgspec.Struct, frozen=True):
 
 
 class Before(msgspec.Struct, frozen=True):
-    """The GitRepo before it was asked to run: its Jobs' uids, and the version of the list that had them."""
+    """
+    The GitRepo before it was asked to run: its Jobs' uids, and the version of the list that had them.
+
+    `running` are Jobs in that list that Fleet had begun by then, in between: they may be what is asked for.
+    """
 
     gitrepo: GitRepo
     uids: frozenset[str]
     version: str
+    running: Sequence[Job] = ()
 
 
 class End(msgspec.Struct, frozen=True):
@@ -77,6 +82,8 @@ class Following:
 
     def end(self) -> End:
         """Wait for the end, until the limit or a stop; no error ends it."""
+        for job in self._before.running:
+            self._note(job)
         self._watch()
         while self._end is None and self._goes_on():
             self._look()

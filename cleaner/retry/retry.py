@@ -48,12 +48,13 @@ class Retry:
             ClusterError: it could not be read or changed.
 
         """
-        candidate = candidate_of(self._state(gitrepo), self._jobs(gitrepo)[0])
+        candidate = self._candidate(gitrepo)
         before = self._told(candidate)
         if candidate.state.gitrepo.disable_polling:
             self._means.say(f"{gitrepo.path}: it is not polled, so Fleet will run the newest commit of its branch")
             if not self._wish.dry_run and not may(f"Run the newest commit of {gitrepo.path}?"):
                 raise Refused(f"{gitrepo.path}: with disablePolling the newest commit would run: --yes allows that")
+            candidate = self._candidate(gitrepo)  # the answer may have taken hours
         try:
             return Retries([self._run(candidate, before)])
         except Conflict as error:
@@ -99,15 +100,23 @@ class Retry:
         """Retry one of many: the others go on, whatever comes of it."""
         try:
             state = self._state(gitrepo)
-            jobs = [sighting.found for sighting in self._cluster.find([job]) if sighting.found is not None]
-            candidate = candidate_of(state, jobs)
+            candidate = candidate_of(state, self._found(job))
             if why := _left_out(state.gitrepo):
                 raise Refused(why)
             return self._run(candidate, self._told(candidate))
         except Refused as error:
-            return self._over(Attempt(gitrepo.path, Came.LEFT_OUT, str(error).removeprefix(f"{gitrepo.path}: ")))
+            came = Came.LEFT_OUT if self._means.stop() is None else Came.LEFT
+            return self._over(Attempt(gitrepo.path, came, str(error).removeprefix(f"{gitrepo.path}: ")))
         except ClusterError as error:
             return self._over(Attempt(gitrepo.path, Came.NOT_STARTED, str(error)))
+
+    def _found(self, job: Job) -> list[Job]:
+        """What has the name of a Job now; not to know is not to see that it is gone: a legacy one would go on to block."""
+        sightings = list(self._cluster.find([job]))
+        for sighting in sightings:
+            if sighting.error is not None:
+                raise sighting.error
+        return [sighting.found for sighting in sightings if sighting.found is not None]
 
     def _run(self, candidate: Candidate, before: Ran) -> Attempt:
         """Ask for the run, and follow it where that is wanted."""
@@ -116,13 +125,15 @@ class Retry:
             raise Refused(f"{gitrepo.path}: stopped before anything was changed")
         waits = self._wish.wait and not self._wish.dry_run
         jobs, version = self._jobs(gitrepo) if waits else ([], "")
-        begun = begin(self._cluster, self._means.clock, candidate, self._fleet)
+        begun = begin(self._cluster, candidate, self._fleet, self._means.clock)
         attempt = Attempt(gitrepo.path, Came.WOULD_START if self._wish.dry_run else Came.STARTED, "", before, begun)
         self._over(attempt)
         if not waits:
             return attempt
-        mine = frozenset(job.uid for job in jobs if job.owner.uid == gitrepo.uid)
-        end = Following(self._means, Before(gitrepo, mine, version), begun.number).end()
+        # What runs now was not there when the failed Job was chosen: Fleet has begun in between.
+        running = [job for job in jobs if job.outcome is None and gitrepo.is_current(job)]
+        mine = frozenset(job.uid for job in jobs if job not in running)
+        end = Following(self._means, Before(gitrepo, mine, version, running), begun.number).end()
         return self._over(self._ended(attempt, begun, gitrepo, end))
 
     def _ended(self, attempt: Attempt, begun: Begun, gitrepo: GitRepo, end: End) -> Attempt:
@@ -154,6 +165,9 @@ class Retry:
         for line in telling.attempt_lines(attempt):
             self._means.say(line)
         return attempt
+
+    def _candidate(self, gitrepo: GitRepo) -> Candidate:
+        return candidate_of(self._state(gitrepo), self._jobs(gitrepo)[0])
 
     def _state(self, gitrepo: GitRepo) -> GitRepoState:
         state = self._cluster.state(gitrepo.namespace, gitrepo.name)

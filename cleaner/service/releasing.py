@@ -11,6 +11,7 @@ from cleaner.happened import Guarded, GuardTrouble, Happened, NamespaceRefused, 
 from cleaner.happened import Unreadable as Illegible
 from cleaner.model import GitRepo
 from cleaner.service.roster import owner_of
+from cleaner.sweep import is_missing
 
 
 class Guards(Stock, Patches, Protocol):
@@ -76,6 +77,8 @@ class Releasing:
 
     def _gather(self, namespace: str) -> tuple[list[GitRepo], list[Unreadable]]:
         pages = list(self._cluster.gitrepos(namespace))
+        if not any(page.facts for page in pages) and is_missing(self._cluster, namespace):
+            raise Denied("there is no such Namespace")
         held = [gitrepo for page in pages for gitrepo in page.facts if gitrepo.guarded]
         return held, [bad for page in pages for bad in page.unreadable]
 
@@ -102,7 +105,7 @@ class Releasing:
             yield gitrepo
 
     def look_again(self) -> None:
-        """See whether any that was released carries it again, as far as can be seen: then a guard still runs, and this was in vain."""
+        """See whether any that was released carries it again, as far as can be seen: then a guard still runs."""
         released = set(self.came_to.released)
         again = Releasing(self._cluster, self._namespaces, _unheard, self._stop)
         self.came_to.again = [gitrepo.path for gitrepo in again.find() if gitrepo.path in released]

@@ -2,8 +2,8 @@
 
 from cleaner.sweep.acting import SPENT
 from cleaner.sweep.canary import Canary
-from cleaner.sweep.look import Looked, look
+from cleaner.sweep.look import Looked, is_missing, look
 from cleaner.sweep.passes import Order, Sweep
 from cleaner.sweep.pods import clear_orphaned_pods
 
-__all__ = ["SPENT", "Canary", "Looked", "Order", "Sweep", "clear_orphaned_pods", "look"]
+__all__ = ["SPENT", "Canary", "Looked", "Order", "Sweep", "clear_orphaned_pods", "is_missing", "look"]

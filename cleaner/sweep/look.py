@@ -43,6 +43,14 @@ def look(stock: Stock, scope: Scope, tell: Observer, stop: Brake) -> Looked:
     return looked
 
 
+def is_missing(stock: Stock, namespace: str) -> bool:
+    """Whether a Namespace that somebody named is proven not to exist: its empty lists look like those of one that does."""
+    try:
+        return bool(namespace) and stock.namespace(namespace) is None
+    except Denied:
+        return False
+
+
 class _Reading(NamedTuple):
     """One look under way."""
 

@@ -89,6 +89,16 @@ def test_a_legacy_job_gets_the_labels_that_fleet_would_have_written(scene: Scene
     assert scene.labels()[1] == "4"
 
 
+@pytest.mark.parametrize("generation", ["9" * 64, "-1", "", "two", "\u0662"])
+def test_no_annotation_keeps_a_job_from_being_adopted(scene: Scene, generation: str) -> None:
+    """Whatever somebody has written there must not make a label that the API refuses."""
+    annotated = {"metadata": {"annotations": {"generation": generation}}}
+    patch(scene.server, f"{JOBS.format(scene.place)}/{scene.name}", annotated)
+
+    assert scene.port.adopt(scene.job, 0)
+    assert scene.labels() == ("0", "0")
+
+
 def test_a_job_of_the_same_name_is_not_adopted_in_its_place(scene: Scene) -> None:
     job = scene.job
     gone = {"propagationPolicy": "Background"}
