@@ -7,6 +7,7 @@ from cleaner.cli.asking import answered_yes, must_ask
 from cleaner.cli.serve import PATIENCE, listen
 from cleaner.cli.wiring import Stop, cluster_of, observed_by, own_namespace_of
 from cleaner.cluster import Brake
+from cleaner.durations import Seconds
 from cleaner.happened import Observer
 from cleaner.kube import Connection, KubeCluster
 from cleaner.logs import Log, route_standard_logging
@@ -24,6 +25,8 @@ from cleaner.sweep.pods import clear_orphaned_pods
 from cleaner.web import Server, probes
 
 _SHOWN = 20
+_SOON: Seconds = 3.0
+"""How long a guard that runs is given to put a finalizer back, so that `release` sees it."""
 
 
 def guard(settings: Settings) -> int:
@@ -124,6 +127,7 @@ def release(settings: Settings) -> int:
         stop.pull("the question was not answered with yes")
     releasing.release(found)
     if releasing.came_to.released and not settings.dry_run:
+        stop.clock().sleep(_SOON)
         releasing.look_again()
     connection.close()
     _tell(releasing.came_to, len(found), dry_run=settings.dry_run)

@@ -102,10 +102,11 @@ class Releasing:
             yield gitrepo
 
     def look_again(self) -> None:
-        """See whether any that was released carries it again: then a guard still runs, and this was in vain."""
+        """See whether any that was released carries it again, as far as can be told: then a guard runs, and this was in vain."""
         released = set(self.came_to.released)
         again = Releasing(self._cluster, self._namespaces, _unheard, self._stop)
         self.came_to.again = [gitrepo.path for gitrepo in again.find() if gitrepo.path in released]
+        self.came_to.refused += again.came_to.refused
 
 
 def _unheard(_: Happened) -> None:
