@@ -1,6 +1,7 @@
 """`gitjob-cleaner guard` and `gitjob-cleaner release`: the component that holds GitRepos which are deleted, and its undoing."""
 
 import sys
+from collections.abc import Sequence
 
 from cleaner import __version__
 from cleaner.cli.asking import answered_yes, must_ask
@@ -136,18 +137,22 @@ def release(settings: Settings) -> int:
 
 def _tell(came_to: Releases, found: int, *, dry_run: bool) -> None:
     verb = "would be released" if dry_run else "released"
-    _write(f"{len(came_to.released)} of {found} GitRepos with our finalizer {verb}")
+    _write(f"{len(came_to.released)} of {found} GitRepos with our finalizer {verb}{_named(came_to.released)}")
     for words, paths in (
-        (verb, came_to.released),
         ("could not be released", came_to.failed),
         ("carry it again: a guard still runs, stop it first", came_to.again),
         ("cannot be read: look at their finalizers", came_to.unreadable),
     ):
         if paths:
-            more = ", …" if len(paths) > _SHOWN else ""
-            _write(f"{len(paths)} {words}: {', '.join(paths[:_SHOWN])}{more}")
+            _write(f"{len(paths)} {words}{_named(paths)}")
     for refused in came_to.refused:
         _write(f"{refused.namespace or 'the cluster'} could not be listed: {refused.problem}")
+
+
+def _named(paths: Sequence[str]) -> str:
+    """The first of some names, after a colon; nothing for none."""
+    more = ", …" if len(paths) > _SHOWN else ""
+    return f": {', '.join(paths[:_SHOWN])}{more}" if paths else ""
 
 
 def _write(text: str) -> None:

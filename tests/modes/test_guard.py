@@ -175,11 +175,11 @@ def test_release_takes_all_off_and_can_be_repeated(control_plane: ControlPlane, 
     put_gitrepo(control_plane, namespace, "leaving", GUARD)
     put_gitrepo(control_plane, namespace, "never-held")
     delete(control_plane, namespace, "leaving")
-    flags = ("--namespaces", namespace)
+    flags, both = ("--namespaces", namespace), f"{namespace}/leaving, {namespace}/staying"
 
-    assert release(config, *flags, "--dry-run") == (0, ["2 of 2 GitRepos with our finalizer would be released"])
+    assert release(config, *flags, "--dry-run") == (0, [f"2 of 2 GitRepos with our finalizer would be released: {both}"])
     assert finalizers_of(control_plane, namespace, "staying") == [FLEETS, GUARD]
-    assert release(config, *flags) == (0, ["2 of 2 GitRepos with our finalizer released"])
+    assert release(config, *flags) == (0, [f"2 of 2 GitRepos with our finalizer released: {both}"])
     assert finalizers_of(control_plane, namespace, "staying") == [FLEETS]
     assert finalizers_of(control_plane, namespace, "leaving") is None
     assert release(config, *flags) == (0, ["0 of 0 GitRepos with our finalizer released"])
@@ -195,7 +195,7 @@ def test_release_tells_that_a_guard_still_runs(control_plane: ControlPlane, name
     assert (code, lines) == (
         1,
         [
-            "1 of 1 GitRepos with our finalizer released",
+            f"1 of 1 GitRepos with our finalizer released: {namespace}/shop",
             f"1 carry it again: a guard still runs, stop it first: {namespace}/shop",
         ],
     )
@@ -210,7 +210,7 @@ def test_release_is_not_done_where_it_cannot_see_what_came_of_it(control_plane: 
     with Proxy(control_plane, second) as proxy:
         code, lines = release(control_plane.kubeconfig(server=proxy.url), "--namespaces", namespace)
 
-    assert (code, lines[0]) == (1, "1 of 1 GitRepos with our finalizer released")
+    assert (code, lines[0]) == (1, f"1 of 1 GitRepos with our finalizer released: {namespace}/shop")
     assert lines[1].startswith(f"{namespace} could not be listed: 403")
 
 
@@ -272,3 +272,14 @@ def test_a_gitrepo_that_is_stuck_on_our_finalizer_names_the_way_out(
 
     (line,) = [line for line in said.document["stuck"] if line["kind"] == "leaving-long"]
     assert (f"gitjob-cleaner release --namespaces {namespace}" in line["text"]) is guarded
+
+
+def test_release_and_retry_do_not_take_a_namespace_that_is_not_there_for_an_empty_one(control_plane: ControlPlane) -> None:
+    config, flags = control_plane.kubeconfig(), ("--namespaces", "nosuch")
+    said = run("retry", "--all-failed", "--yes", *flags, kubeconfig=config)
+
+    assert release(config, *flags) == (
+        3,
+        ["0 of 0 GitRepos with our finalizer released", "nosuch could not be listed: there is no such Namespace"],
+    )
+    assert (said.code, "there is no such Namespace" in said.out) == (3, True), said

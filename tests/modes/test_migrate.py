@@ -160,3 +160,21 @@ def test_a_fleet_that_is_rolled_back_stops_it(world: World) -> None:
 
     assert migrate(world, "--wait-limit", "2s").code == 1
     assert uids(fleet.jobs("bad-0")) == before
+
+
+def test_a_home_that_is_not_there_is_told_at_once(world: World) -> None:
+    for dry_run in ((), ("--dry-run",)):
+        said = run("migrate", "--own-namespace", "nosuch", *dry_run, kubeconfig=world[1].kubeconfig())
+        assert (said.code, said.err) == (2, "gitjob-cleaner: own_namespace: there is no Namespace 'nosuch'\n")
+
+
+def test_the_table_of_a_dry_run_says_would(world: World) -> None:
+    fleet, _ = world
+    fleet.fleet.upgrade(V0_16_1)
+    eventually(lambda: len(fleet.jobs("good-0")) == 2)
+    said = run("migrate", *FLAGS[:-2], "--dry-run", kubeconfig=world[1].kubeconfig())
+
+    assert "DRY RUN, nothing is changed" in said.out.splitlines()[0]
+    assert f"WOULD ADOPT {NAMESPACE}/bad-1: " in said.out
+    assert "STUCK" not in said.out
+    assert '"would adopt"' in said.err
