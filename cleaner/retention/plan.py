@@ -44,6 +44,7 @@ class _Terms(msgspec.Struct, frozen=True):
 
     rule: Rule
     protected_until: Moment | None
+    protected_by: str = ""
     problem: str = ""
 
 
@@ -130,8 +131,9 @@ def _newness(job: Job) -> tuple[Moment, Moment, str]:
 def _terms(outcome: Outcome, levels: tuple[Wishes, ...], case: _Case, policy: Policy) -> _Terms:
     rule, told = rule_for(outcome, levels, policy)
     case.notes.update(told)
-    dates = [wishes.protected_until for wishes in levels if wishes.protected_until is not None]
-    return _Terms(rule, max(dates, default=None), case.problem)
+    dates = [(wishes.protected_until, wishes.of) for wishes in levels if wishes.protected_until is not None]
+    until, of = max(dates, default=(None, ""))
+    return _Terms(rule, until, f"an annotation on the {of}" if of else "", case.problem)
 
 
 def _terms_of(job: Job, outcome: Outcome, case: _Case, *, current: bool) -> _Terms:
@@ -210,7 +212,8 @@ def _protected(job: Job, terms: _Terms, current: bool, now: Moment) -> Verdict |
         return Verdict(job, Reason.PROTECTED, detail="it is current and has a finalizer")
     if terms.protected_until is None or now >= terms.protected_until:
         return None
-    return Verdict(job, Reason.PROTECTED, None if terms.protected_until == math.inf else terms.protected_until)
+    until = None if terms.protected_until == math.inf else terms.protected_until
+    return Verdict(job, Reason.PROTECTED, until, terms.protected_by)
 
 
 def _needed_by_gitrepo(job: Job, outcome: Outcome, case: _Case, current: bool) -> Verdict | None:

@@ -179,4 +179,4 @@ class Following:
         if self._newest is None:
             told = f", and its gitJobStatus is {self._status}" if self._status else ""
             return End(None, None, f"no new Job has come in {limit}{told}: is Fleet running?")
-        return End(None, self._newest, f"its Job {self._newest.name} has not finished in {limit}")
+        return End(None, self._newest, f"it has not finished in {limit}")

@@ -82,7 +82,7 @@ class Settings:
     )
     events: bool = _setting(True, "true or false", "let run and guard write Kubernetes Events on the GitRepos")
     guard: bool = _setting(
-        True, "true or false", "hold GitRepos by a finalizer, where guard runs; if not, guard only takes off what it finds"
+        True, "true or false", "hold GitRepos; a guard that does not only takes off the finalizers that it finds"
     )
     metrics_per_gitrepo: bool = _setting(
         True, "true or false", "break the metrics down by GitRepo; false where there are too many of them"
@@ -101,9 +101,9 @@ class Settings:
         "", "debug, info, warning or error", "least level that is logged to standard error; unset: warning, for run info"
     )
     log_format: str = _setting("", "json or console", "how it is logged; unset: json, for run on a terminal console")
-    dry_run: bool = _setting(False, "true or false", "decide and ask the API, but delete nothing")
+    dry_run: bool = _setting(False, "true or false", "decide and ask the API, but change nothing")
     yes: bool = _setting(
-        False, "true or false", "do not ask first on a terminal; lets retry run the newest commit, too, where polling is disabled"
+        False, "true or false", "do not ask first on a terminal; with retry, also run the newest commit where polling is disabled"
     )
 
 
