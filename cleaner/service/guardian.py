@@ -189,6 +189,9 @@ class Guardian:
             return
         ward.under_way.add(step)
         self._crew(step, ward).put(_Task(step, ward.gitrepo, self._why(ward) if step is Step.RELEASE else ""))
+        if ward.leaving_since is None:
+            # It comes back with what came of it: thousands may be under way, and each turn looks at all that are open.
+            del self.roster.open[owner]
 
     def _crew(self, step: Step, ward: Ward) -> Crew[_Task]:
         """Who does a step: of those that stay there may be thousands, and none that leaves is to wait for them."""
