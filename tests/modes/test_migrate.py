@@ -2,15 +2,19 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cleaner.demo.cast import Temper
 from cleaner.demo.family import V0_10_2, V0_10_4, V0_14_10, V0_16_1, Family
-from tests.edge.servers import SandboxServer
+from cleaner.demo.sandbox import Sandbox
+from cleaner.demo.stand_in import Stage
+from tests.edge.servers import SandboxServer, must
 from tests.edge.serving import eventually
-from tests.edge.stand_in_world import FAULT, FORCE, GENERATION, of, told
+from tests.edge.stand_in_world import FAULT, FORCE, GENERATION, ended_as, of, told
 from tests.modes.running import Said, run
 from tests.modes.upgrading import HOME, NAMESPACE, Upgrading, upgrading
 
@@ -113,6 +117,42 @@ def test_what_somebody_protects_is_neither_deleted_nor_adopted(world: World) -> 
     assert done.document["migration"]["adopted"] == [f"{NAMESPACE}/bad-1"]
     assert uids(fleet.jobs("bad-0")) == before
     assert GENERATION not in fleet.current("bad-0")["metadata"]["labels"]
+
+
+@contextmanager
+def slow_one(tmp_path: Path, slowness: float) -> Iterator[World]:
+    """Fleet 0.16.1 with a GitRepo whose Fleet 0.10.2 has begun a run that will fail."""
+    slow = Temper(NAMESPACE, "slow", failing=1.0, slowness=slowness, faults=(FAULT,))
+    with Sandbox() as sandbox, Upgrading(sandbox.url, Stage((slow,))) as fleet:
+        server = SandboxServer(sandbox, tmp_path)
+        must(server.request("POST", "/api/v1/namespaces", {"metadata": {"name": HOME}}))
+        eventually(lambda: fleet.jobs("slow"))
+        fleet.fleet.upgrade(V0_16_1)
+        yield fleet, server
+        server.close()
+
+
+def test_what_still_runs_is_waited_for_and_adopted_if_it_fails(tmp_path: Path) -> None:
+    with slow_one(tmp_path, 60.0) as world:
+        fleet, _ = world
+        running = not ended_as(fleet.current("slow"))
+        done = migrate(world)
+
+        assert running
+        assert "waiting for 1 legacy Jobs that still run" in done.err
+        assert (done.code, done.document["migration"]["adopted"]) == (0, [f"{NAMESPACE}/slow"]), done
+        assert GENERATION in fleet.current("slow")["metadata"]["labels"]
+        assert len(fleet.made) == 1
+
+
+def test_what_runs_for_longer_leaves_the_migration_undone(tmp_path: Path) -> None:
+    with slow_one(tmp_path, 10_000.0) as world:
+        fleet, server = world
+        said = migrate(world, "--wait-limit", "6s")
+
+        assert said.code == 1
+        assert said.document["migration"]["running"] == [f"{NAMESPACE}/{fleet.current('slow')['metadata']['name']}"]
+        assert server.request("GET", f"/api/v1/namespaces/{HOME}/configmaps")[1]["items"] == []
 
 
 def test_without_a_place_for_its_marker_it_does_not_begin(world: World) -> None:
