@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cleaner.demo.cast import Temper
-from cleaner.demo.family import V0_10_2, V0_10_4, V0_14_10, V0_16_1, Family
+from cleaner.demo.family import V0_10_2, V0_10_4, V0_16_1, Family
 from cleaner.demo.sandbox import Sandbox
 from cleaner.demo.stand_in import Stage
 from tests.edge.servers import SandboxServer, must
@@ -41,7 +41,7 @@ def marker(server: SandboxServer, minor: str) -> Any:
     return server.request("GET", f"/api/v1/namespaces/{HOME}/configmaps/gitjob-cleaner-migration-fleet-{minor}")[1]["data"]
 
 
-@of(V0_10_4, V0_14_10, V0_16_1)
+@of(V0_10_4, V0_16_1)
 def test_an_upgrade_is_cleared_and_unblocked_once(world: World, family: Family) -> None:
     fleet, server = world
     blocked, failed = fleet.current("bad-0"), fleet.current("bad-1")
@@ -132,6 +132,7 @@ def slow_one(tmp_path: Path, slowness: float) -> Iterator[World]:
         server.close()
 
 
+@pytest.mark.long
 def test_what_still_runs_is_waited_for_and_adopted_if_it_fails(tmp_path: Path) -> None:
     with slow_one(tmp_path, 60.0) as world:
         fleet, _ = world

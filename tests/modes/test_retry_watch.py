@@ -26,6 +26,8 @@ from tests.world import seed
 from tests.world.control_plane import ADMIN, ControlPlane
 from tests.world.proxy import CutBody, Delay, EndBody, Fault, LoseAnswer, Proxy, Request
 
+pytestmark = pytest.mark.long
+
 SLOWER = replace(PACE, step_every=0.3)
 """Each step is a connection, and a handshake."""
 FLEET = path_of("deployments", "cattle-fleet-system")
