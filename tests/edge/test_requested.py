@@ -1,5 +1,6 @@
 """What is told of every request, and how long a single one may take."""
 
+import itertools
 import socket
 import threading
 import time
@@ -77,7 +78,8 @@ def test_every_request_is_told_once(server: Server, place: str) -> None:
     told.port.release(held, 20)
     told.port.announce(Announcement(Owner(place, "shop", "uid"), "A", "b"))
 
-    assert told.requests() == [
+    # The server may hold more Namespaces and GitRepos of other tests than a page has room for.
+    assert [one for one, _ in itertools.groupby(told.requests())] == [
         "list namespaces 200",
         "get namespaces 200",
         "get namespaces 404",
@@ -88,7 +90,7 @@ def test_every_request_is_told_once(server: Server, place: str) -> None:
         "update leases 200",
         "create events 201",
     ]
-    assert told.connection.requests == 9
+    assert told.connection.requests == len(told.requests())
     assert all(0 <= one.seconds < 60 for one in told.happened if isinstance(one, Requested))
 
 
