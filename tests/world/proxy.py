@@ -277,10 +277,11 @@ class _Handler(BaseHTTPRequestHandler):
         if self._upstream is None:
             proxy = self.server.proxy
             made = http.client.HTTPSConnection("127.0.0.1", proxy.server_port, context=proxy.upstream_tls)
+            # Ours before it is connected: whatever goes wrong from here on, the end of this handler closes it.
+            self._upstream = made
             made.connect()
             made.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             proxy.holds(made.sock)
-            self._upstream = made
         request = seen.request
         # Every body must be readable here, so none may be compressed.
         headers = {k: v for k, v in request.headers.items() if k.lower() not in {"accept-encoding", "host"}}
