@@ -1,6 +1,6 @@
 """How Fleet and Kubernetes write their objects: bytes in, facts out."""
 
-from cleaner.fleet.adoption import read_adoptable
+from cleaner.fleet.adoption import NUDGED_EVERY, SEEN_LATER, read_adoptable
 from cleaner.fleet.changes import Change, WatchError, read_change
 from cleaner.fleet.errors import failure_of
 from cleaner.fleet.names import job_name
@@ -25,6 +25,8 @@ from cleaner.fleet.wire import Body
 __all__ = [
     "APPLIER",
     "CLONER",
+    "NUDGED_EVERY",
+    "SEEN_LATER",
     "Body",
     "Change",
     "Page",

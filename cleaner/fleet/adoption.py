@@ -4,10 +4,17 @@ from typing import Any
 
 import msgspec
 
+from cleaner.durations import Seconds
 from cleaner.fleet import wire
 from cleaner.fleet.wire import Body
 
 _LONGEST_NUMBER = 20
+
+SEEN_LATER: Seconds = 2.0
+"""Between a Job's labels and what wakes its GitRepo: Fleet hears of both by watches of their own, and would not look again."""
+
+NUDGED_EVERY: Seconds = 15.0
+"""Between two nudges of a GitRepo whose pending Force Update Fleet has not begun."""
 
 _DECODER = msgspec.json.Decoder(wire.Job)
 

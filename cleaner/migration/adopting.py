@@ -10,15 +10,12 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from cleaner.cluster import Brake, Clock, ClusterError, Denied, Patches, Refusal, States
 from cleaner.durations import Seconds
+from cleaner.fleet import NUDGED_EVERY, SEEN_LATER
 from cleaner.happened import Adopted, NotAdopted, Observer, Waited
 from cleaner.model import GitRepo, GitRepoState, Job, Outcome
 from cleaner.result import Migrated
 from cleaner.retention import Plan, Reason
 
-SEEN_LATER: Seconds = 2.0
-"""Between a Job's labels and the nudge of its GitRepo: Fleet hears of both by watches of their own."""
-
-NUDGED_EVERY: Seconds = 15.0
 FOLLOWED: Seconds = 60.0
 _LOOKED_EVERY: Seconds = 1.0
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from cleaner.cluster import Clock, Patches
-from cleaner.durations import Seconds
+from cleaner.fleet import SEEN_LATER
 from cleaner.model import Fleet
 from cleaner.retry.choosing import Candidate
 
@@ -19,10 +19,6 @@ class Begun(msgspec.Struct, frozen=True):
     raised: bool
     adopted: bool
     nudged: bool
-
-
-SEEN_LATER: Seconds = 2.0
-"""Between a Job's labels and the change of its GitRepo: Fleet hears of both by watches of their own."""
 
 
 def begin(patches: Patches, candidate: Candidate, fleet: Fleet, clock: Clock) -> Begun:

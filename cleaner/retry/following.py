@@ -8,7 +8,7 @@ import msgspec
 
 from cleaner.cluster import Brake, Clock, ClusterError, Kind, Stream
 from cleaner.durations import Seconds, format_duration
-from cleaner.fleet import Change
+from cleaner.fleet import NUDGED_EVERY, Change
 from cleaner.model import GitRepo, GitRepoState, Job, Outcome
 from cleaner.retry.choosing import Around
 
@@ -17,7 +17,6 @@ QUIET: Seconds = 90.0
 
 _LOOKS_EVERY: Seconds = 2.0
 _CHECKS_EVERY: Seconds = 5.0
-_NUDGED_EVERY: Seconds = 15.0
 _CALM: Seconds = 6.0
 """How long a GitRepo must show no trouble before the absence of its Job counts as a success; Fleet's own pause takes 5 s."""
 
@@ -78,7 +77,7 @@ class Following:
         self._calm_since: Seconds | None = None
         self._status = ""
         self._check_at = means.clock.monotonic() + _CHECKS_EVERY
-        self._nudge_at = means.clock.monotonic() + _NUDGED_EVERY
+        self._nudge_at = means.clock.monotonic() + NUDGED_EVERY
 
     def end(self) -> End:
         """Wait for the end, until the limit or a stop; no error ends it."""
@@ -136,7 +135,7 @@ class Following:
         """Make Fleet look again at what it has overlooked: an adopted Job may have reached it only after its GitRepo did."""
         now = self._means.clock.monotonic()
         if state is not None and state.force_pending and not self._seen and now >= self._nudge_at:
-            self._nudge_at = now + _NUDGED_EVERY
+            self._nudge_at = now + NUDGED_EVERY
             self._means.cluster.nudge(state)
 
     def _state(self) -> GitRepoState | None:
