@@ -9,7 +9,8 @@ import pytest
 
 from cleaner.durations import format_duration
 from cleaner.settings import Settings, describe_default, fields_of
-from cleaner.settings.load import BadSettings, load_settings, parse_address
+from cleaner.settings.checks import parse_address
+from cleaner.settings.load import BadSettings, load_settings
 
 FILE = "GITJOB_CLEANER_CONFIG"
 Write = Callable[[str], str]
