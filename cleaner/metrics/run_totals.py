@@ -23,6 +23,8 @@ from cleaner.retention import Reason, Verdict
 _RUN = PREFIX + "run_"
 _OUTCOMES = tuple(outcome.value for outcome in Outcome)
 _DELETING = (Reason.SUPERSEDED.value, Reason.EXPIRED.value, Reason.LEGACY.value)
+# They begin at zero, for what has no series is not pushed, and after a failure would not take the place of what was there.
+_KEEPING = tuple(reason.value for reason in Reason if not reason.deletes)
 _FATES = tuple(fate.value for fate in UNDONE)
 _NO_BACKLOG = frozenset({Fate.DELETED, Fate.GONE, Fate.CHANGED, Fate.TERMINATING})
 """Fates after which a Job is not due any more: it is gone, going, or another one than was judged."""
@@ -61,8 +63,10 @@ ADOPTED = _gauge("gitrepos_adopted", "GitRepos that a migration unblocked.")
 FORCED = _gauge("gitrepos_forced", "GitRepos among them for which Fleet then ran a Force Update that had been pending.")
 PROBLEMS = _gauge("problems", "What a migration told as a problem, or left running or waiting.")
 
-JOBS_RETAINED = _of_run(catalogue.JOBS_RETAINED, "Jobs that the run kept, and why.")
-PODS_RETAINED = _of_run(catalogue.PODS_RETAINED, "Pods that Jobs left behind and that the run kept, and why.")
+JOBS_RETAINED = _of_run(catalogue.JOBS_RETAINED, "Jobs that the run kept, and why.", _OUTCOMES, _KEEPING)
+PODS_RETAINED = _of_run(
+    catalogue.PODS_RETAINED, "Pods that Jobs left behind and that the run kept, and why.", _OUTCOMES, (Reason.YOUNG.value,)
+)
 BACKLOG = _of_run(catalogue.BACKLOG, "Jobs that were due and were still there after the run.")
 GITREPOS = _of_run(catalogue.GITREPOS, "GitRepos that the run looked after.")
 STUCK = _of_run(catalogue.STUCK, "What did not move and was not the cleaner's to delete.")

@@ -20,8 +20,12 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Pushgateway:
-    """A gateway from `with` until its end. `web_config` is Prometheus' own file for TLS and basic auth; with one, nobody but
-    the test knows how to get in, so it is ready once it listens."""
+    """
+    A gateway from `with` until its end.
+
+    `web_config` is Prometheus' own file for TLS and basic auth; with one, only the test knows how to get in, so it counts as
+    ready once it listens.
+    """
 
     def __init__(self, *, web_config: Mapping[str, Any] | None = None) -> None:
         self._web_config = web_config
@@ -32,7 +36,8 @@ class Pushgateway:
 
     def __enter__(self) -> Self:
         folder = Path(self._folder.name)
-        command = ["prometheus-pushgateway", f"--web.listen-address={self.address}"]
+        # Debian's keeps what was pushed in a file of the system's, for whoever comes next, unless it is told otherwise.
+        command = ["prometheus-pushgateway", f"--web.listen-address={self.address}", "--persistence.file="]
         if self._web_config is not None:
             (folder / "web.yml").write_text(json.dumps(self._web_config))  # JSON is YAML
             command.append(f"--web.config.file={folder / 'web.yml'}")
@@ -68,6 +73,17 @@ class Pushgateway:
         """The sum of those samples; None where there are none."""
         found = self.values(name, **labels)
         return sum(found.values()) if found else None
+
+    def exposition(self) -> str:
+        """All that it tells to a scrape."""
+        with _OPENER.open(f"{self.url}/metrics", timeout=DEADLINE) as answer:
+            return str(answer.read().decode())
+
+    def push(self, group: str, text: str) -> None:
+        """Put metrics in Prometheus' text form under a group, e.g. `job/other`."""
+        request = urllib.request.Request(f"{self.url}/metrics/{group}", text.encode(), method="PUT")
+        with _OPENER.open(request, timeout=DEADLINE):
+            pass
 
     def _await(self) -> None:
         deadline = time.monotonic() + DEADLINE
