@@ -11,7 +11,7 @@ import yaml
 
 from cleaner.cli.parser import COMMANDS, parse
 from cleaner.cluster import Fate
-from cleaner.metrics import CATALOGUE, GUARDS
+from cleaner.metrics import CATALOGUE, GUARDS, RUNS
 from cleaner.metrics.guarding import STATES
 from cleaner.model import Outcome
 from cleaner.retention import Reason
@@ -35,21 +35,7 @@ CASES: list[dict[str, Any]] = [
     for case in test["alert_rule_test"]
 ]
 
-# To be replaced by cleaner.metrics.run_totals.RUNS, as soon as that is there.
-_GITREPO = ("gitrepo_namespace", "gitrepo")
-RUNS: dict[str, tuple[str, ...]] = {
-    "gitjob_cleaner_run_jobs_retained": (*_GITREPO, "outcome", "reason"),
-    "gitjob_cleaner_run_job_errors": (*_GITREPO, "outcome", "reason"),
-    "gitjob_cleaner_run_backlog_jobs": _GITREPO,
-    "gitjob_cleaner_run_fleet_last_success_timestamp_seconds": _GITREPO,
-    "gitjob_cleaner_run_stuck": ("kind",),
-    "gitjob_cleaner_run_namespaces_refused": (),
-    "gitjob_cleaner_run_canary_tripped": (),
-    "gitjob_cleaner_run_braked": ("brake",),
-    "gitjob_cleaner_run_exit_code": (),
-    "gitjob_cleaner_run_last_success_timestamp_seconds": (),
-    "gitjob_cleaner_run_info": ("version", "fleet"),
-}
+RUN_LABELS = {metric.name: metric.labels for metric in RUNS}
 RUN = {"mode": {"sweep", "migrate"}, "dry_run": {"true", "false"}}
 """Labels of every run, with their values."""
 
@@ -57,11 +43,11 @@ TARGET = {"cluster", "namespace", "job", "instance"}
 """Labels that a scrape adds, or an operator."""
 
 LABELS = {metric.name: metric.labels for metric in (*CATALOGUE, *GUARDS)}
-LABELS |= {name: (*labels, *RUN, "installation") for name, labels in RUNS.items()}
+LABELS |= {name: (*labels, *RUN, "installation") for name, labels in RUN_LABELS.items()}
 LABELS |= dict.fromkeys(RECORDS, ())
 VALUES = {
     (metric.name, label): set(values)
-    for metric in (*CATALOGUE, *GUARDS)
+    for metric in (*CATALOGUE, *GUARDS, *RUNS)
     if metric.starts
     for label, values in zip(metric.labels[-len(metric.starts[0]) :], zip(*metric.starts, strict=True), strict=True)
 }
@@ -213,7 +199,7 @@ def test_an_expression_asks_for_values_that_are_there(expr: str) -> None:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.get("alert") or rule["record"])
 def test_what_is_asked_of_runs_is_asked_of_one_mode(rule: dict[str, Any]) -> None:
     """A gateway keeps what was pushed for ever: a migration long ago, or a dry run by hand, is not what a sweep says."""
-    chosen = [(name, {label for label, _, _ in _MATCHER.findall(by)}) for name, by in asked(rule["expr"]) if name in RUNS]
+    chosen = [(name, {label for label, _, _ in _MATCHER.findall(by)}) for name, by in asked(rule["expr"]) if name in RUN_LABELS]
     # That there are runs at all may be said by a dry run as well.
     needed = {"gitjob_cleaner_run_info": {"mode"}}
 
