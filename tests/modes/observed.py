@@ -13,8 +13,13 @@ from tests.edge.serving import eventually
 from tests.modes.running import command, environment, run
 from tests.modes.serving import Running
 from tests.ship.charted import RULES
+from tests.world.ports import free_ports
 from tests.world.prometheus import Prometheus
 from tests.world.pushgateway import Pushgateway
+
+SWEEP = ("sweep",)
+MIGRATE = ("migrate", "--yes", "--own-namespace", "fleet-local", "--lease-duration", "3s")
+UNREACHABLE = 4
 
 
 class Shown(NamedTuple):
@@ -25,10 +30,17 @@ class Shown(NamedTuple):
     config: str
 
 
-class GuardProcess(Running):
+class Guarding(Running):
     """A guard under way."""
 
     COMMAND = ("guard",)
+
+
+class Trying(Running):
+    """A service in a dry run that would delete much more: what is due stays due, and its first look for a Lease is a 404."""
+
+    COMMAND = ("run", "--dry-run", "--leader-election", "--own-namespace", "fleet-default", "--lease-duration", "3s")
+    GREED = ("--failed-keep", "0", "--failed-age", "0s", "--succeeded-age", "0s", "--settle", "0s")
 
 
 @contextmanager
@@ -50,18 +62,29 @@ def demo(folder: Path) -> Iterator[Shown]:
 
 @contextmanager
 def observed(folder: Path) -> Iterator[Prometheus]:
-    """
-    Prometheus that scrapes a demo, a guard and a Pushgateway, and evaluates the rules.
-
-    A sweep, a dry run and a migration of the demo's world were pushed, and then a sweep that could not reach a cluster.
-    """
-    with demo(folder) as shown, Pushgateway() as gateway, GuardProcess(shown.kubeconfig) as guard:
-        for arguments in (("sweep",), ("sweep", "--dry-run"), ("migrate", "--yes")):
-            run(*arguments, "--pushgateway", gateway.url, kubeconfig=shown.kubeconfig, GITJOB_CLEANER_CONFIG=shown.config)
-        targets = [shown.target, f"127.0.0.1:{guard.port}"]
+    """Prometheus that scrapes a demo, a dry run, a guard and a Pushgateway, and evaluates the rules."""
+    with (
+        demo(folder) as shown,
+        Pushgateway() as gateway,
+        Guarding(shown.kubeconfig) as guard,
+        Trying(shown.kubeconfig, *Trying.GREED) as trying,
+    ):
+        _push(shown, gateway, folder)
+        targets = [shown.target, f"127.0.0.1:{guard.port}", f"127.0.0.1:{trying.port}"]
         rules = {RULES.name: RULES.read_text(encoding="utf-8")} if RULES.exists() else {}
         with Prometheus(config=_config(targets, gateway.address, sorted(rules)), files=rules) as prometheus:
             yield prometheus
+
+
+def _push(shown: Shown, gateway: Pushgateway, folder: Path) -> None:
+    """Push a sweep, a dry run and a migration of the demo's world, and then a sweep that could not reach a cluster."""
+    for arguments in (SWEEP, (*SWEEP, "--dry-run"), MIGRATE):
+        said = run(*arguments, "--pushgateway", gateway.url, kubeconfig=shown.kubeconfig, GITJOB_CLEANER_CONFIG=shown.config)
+        assert said.code == 0, said.err
+    nowhere = folder / "nowhere"
+    (port,) = free_ports(1)
+    nowhere.write_text(re.sub(r"http://[\d.]+:\d+", f"http://127.0.0.1:{port}", shown.kubeconfig.read_text()))
+    assert run(*SWEEP, "--pushgateway", gateway.url, kubeconfig=nowhere).code == UNREACHABLE
 
 
 def _config(targets: list[str], gateway: str, rules: list[str]) -> str:
