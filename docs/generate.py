@@ -65,18 +65,20 @@ A standby tells what it knows as well: where there are several replicas, ask for
 In a dry run what is due stays due, so `backlog_jobs` and `oldest_due_timestamp_seconds` go on telling it.
 
 Label values that are known beforehand begin at zero, and so does `gitjob_cleaner_jobs_deleted_total` once a GitRepo is seen to
-have finished Jobs, so that `increase()` sees the first deletion too. For the other counters of a GitRepo it may miss the first:
-`gitjob_cleaner_job_deletions_total` and `gitjob_cleaner_fleet_job_duration_seconds_count` give exact sums over all.
+have finished Jobs, so that `increase()` sees the first deletion too. The errors begin at zero under empty labels. For the other
+counters of a GitRepo it may miss the first: `gitjob_cleaner_job_deletions_total` and
+`gitjob_cleaner_fleet_job_duration_seconds_count` give exact sums over all.
 
 [Alerts](runbooks/README.md) that ask for them come with a page on each.
 
 {sections}
 ## One run
 
-Where `pushgateway` is set, `sweep` and `migrate` push these gauges at their end. They tell of that one run and stay until the next one, so never sum
-them over time. All carry `job="gitjob-cleaner"`, `mode` (`sweep`, `migrate`), `dry_run` (`true`, `false`), `installation` where there is a name for it, and
-`pushgateway_labels`. After a success they take the place of all that was there; after a failure only of the same names: the last success stays, and so
-does what could not be read this time. Scrape the Pushgateway with `honor_labels: true`.
+Where `pushgateway` is set, `sweep` and `migrate` push these gauges at their end. They tell of that one run and stay until the
+next one, so never sum them over time. All carry `job="gitjob-cleaner"`, `mode` (`sweep`, `migrate`), `dry_run` (`true`, `false`),
+`installation` where there is a name for it, and `pushgateway_labels`. After a success they take the place of all that was there;
+after a failure only of the same names: the last success stays, and so does what could not be read this time. Scrape the
+Pushgateway with `honor_labels: true`.
 
 {runs}
 ## Labels

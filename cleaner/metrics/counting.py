@@ -38,6 +38,8 @@ BY_GITREPO = (
     catalogue.FLEET_JOBS_FINISHED,
 )
 
+TROUBLES = (catalogue.JOB_ERRORS, catalogue.POD_ERRORS)
+
 _DELETIONS = {Fate.DELETED: catalogue.JOBS_DELETED, Fate.WOULD_DELETE: catalogue.JOBS_WOULD_BE_DELETED}
 
 

@@ -8,7 +8,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from cleaner.happened import Happened
 from cleaner.metrics import catalogue, standing
-from cleaner.metrics.counting import BY_GITREPO, Counted
+from cleaner.metrics.counting import BY_GITREPO, TROUBLES, Counted
 from cleaner.metrics.exposition import Exposition, expose
 from cleaner.metrics.ledger import Ledger
 from cleaner.model import Moment
@@ -36,7 +36,7 @@ class Metrics:
         self._snapshot = snapshot
         self._vitals = vitals
         self._per_gitrepo = per_gitrepo
-        self._ledger = Ledger(BY_GITREPO, per_gitrepo, now)
+        self._ledger = Ledger(BY_GITREPO, per_gitrepo, now, TROUBLES)
         self._counted = Counted(self._ledger)
         # A registry of our own: the client's global one is shared by all of a process, tests among it.
         self._registry = CollectorRegistry()

@@ -51,18 +51,21 @@ class Ledger:
     """
     Counters by GitRepo, exact for any number of threads. A series never goes down; it begins, grows and goes.
 
-    `now` tells the time in seconds; only differences matter.
+    `now` tells the time in seconds; only differences matter. `troubles` are metrics that begin at zero even with a breakdown, for
+    nobody in particular: while all is well they would have no series, and nobody could tell that from not being scraped.
     """
 
-    def __init__(self, metrics: Collection[Metric], breakdown: bool, now: Callable[[], Moment]) -> None:
+    def __init__(
+        self, metrics: Collection[Metric], breakdown: bool, now: Callable[[], Moment], troubles: Collection[Metric] = ()
+    ) -> None:
         self._metrics = {metric.name: metric for metric in metrics}
         self._breakdown = breakdown
         self._now = now
         self._lock = threading.Lock()
-        self._counts: dict[Place, Counts] = {EVERYWHERE: {}}
         self._gone: dict[Place, Moment] = {}  # in the order in which they went
-        if not breakdown:
-            self._counts[EVERYWHERE] = {(metric.name, values): 0 for metric in metrics for values in metric.starts}
+        begun = troubles if breakdown else metrics
+        zeros = {(metric.name, values): 0 for metric in begun for values in metric.starts}
+        self._counts: dict[Place, Counts] = {EVERYWHERE: zeros}
 
     def count(self, metric: Metric, owner: Owner, *values: str) -> None:
         """Count one more; `values` are those of the labels after the GitRepo's two."""

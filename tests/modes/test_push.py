@@ -15,6 +15,7 @@ from tests.modes import pushing
 from tests.modes.pushing import nowhere, sweep
 from tests.modes.running import command, environment, run
 from tests.modes.terminal import on_a_terminal
+from tests.world import seed
 
 PASSWORD = "sw0rdfish-in-a-file"
 
@@ -102,7 +103,8 @@ def test_a_migration_that_is_refused_is_posted(server: SandboxServer) -> None:
 
 
 def test_a_run_that_a_signal_stops_is_no_success(server: SandboxServer) -> None:
-    stock(server, pushing.PLACE, *["failed"] * 30, name="many")
+    failed: list[seed.Outcome] = ["failed"] * 30
+    stock(server, pushing.PLACE, *failed, name="many")
     with Impostor(answer("200 OK")).running() as gateway:
         flags = ("--delete-rate", "1", "--failed-keep", "0", "--pushgateway", gateway.url)
         process = subprocess.Popen(
