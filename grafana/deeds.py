@@ -101,8 +101,12 @@ def _retained(by: str) -> timeseries.Panel:
         f"Retained by {by}", f"Jobs that are kept, by {by}. The reasons are explained in the README.", "short", now, ran
     )
     panel = panel.line_interpolation(shapes.LineInterpolation.STEP_AFTER).legend(legend("lastNotNull"))
-    beside = {"mode": "normal", "group": "B"}  # else it would stand on top of the service's
-    panel = panel.override_by_query("B", [model.DynamicConfigValue("custom.stacking", beside)])
+    beside = {
+        "custom.stacking": {"mode": "normal", "group": "B"},  # else it would stand on top of the service's
+        "custom.fillOpacity": 0,
+        "custom.lineWidth": 1,
+    }
+    panel = panel.override_by_query("B", [model.DynamicConfigValue(name, value) for name, value in beside.items()])
     return colours(panel, _OUTCOME_COLOURS) if by == "outcome" else panel
 
 

@@ -91,9 +91,9 @@ def over_time(title: str, text: str, unit: str, *asks: Ask) -> timeseries.Panel:
 
 
 def stacked(title: str, text: str, unit: str, *asks: Ask) -> timeseries.Panel:
-    """Areas on top of each other."""
+    """Areas on top of each other, without lines: those of what is zero would cover the one that is not."""
     normal = common.StackingConfig().mode(shapes.StackingMode.NORMAL).group("A")
-    return over_time(title, text, unit, *asks).stacking(normal).fill_opacity(60)
+    return over_time(title, text, unit, *asks).stacking(normal).fill_opacity(60).line_width(0)
 
 
 def ranked(title: str, text: str, unit: str, *asks: Ask) -> bargauge.Panel:
