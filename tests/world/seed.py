@@ -194,7 +194,7 @@ def _create(control_plane: Api, wanted: Made, uids: Mapping[str, str]) -> Json:
         status, finished = control_plane.request("PUT", f"{path}/status?{by_kubernetes}", {**made, "status": wanted.status})
         if status != 409:
             break
-        # Whoever watches, e.g. a guard, may have written to the object in between: as a controller does, begin from what it is now.
+        # Who watches, e.g. a guard, has written to the object in between: as a controller does, begin from what it is now.
         _, made = control_plane.request("GET", path)
     if status != 200:
         raise RuntimeError(f"the status of {wanted.object['metadata']['name']} was refused: {finished}")
