@@ -16,7 +16,7 @@ def free_ports(count: int) -> list[int]:
     server is down can be given the server's own port and end up connected to itself. Tests that run beside these, in
     another process of pytest-xdist, choose among other ports: between here and its use nobody holds a port.
     """
-    mine = _mine(os.environ.get("PYTEST_XDIST_WORKER", ""), os.environ.get("PYTEST_XDIST_WORKER_COUNT", ""))
+    mine = choices(os.environ.get("PYTEST_XDIST_WORKER", ""), os.environ.get("PYTEST_XDIST_WORKER_COUNT", ""))
     found: set[int] = set()
     while len(found) < count:
         port = _CHOICE.choice(mine)
@@ -26,7 +26,7 @@ def free_ports(count: int) -> list[int]:
     return list(found)
 
 
-def _mine(worker: str, workers: str) -> range:
+def choices(worker: str, workers: str) -> range:
     """The ports of one process of so many: `gw0` of `2` has every second one."""
     number = re.search(r"\d+$", worker)
     return range(_FIRST + int(number[0]), _LAST, int(workers)) if number else range(_FIRST, _LAST)
