@@ -7,6 +7,9 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
+# Most of a test is waiting. A file stays in one process, and so do the servers it starts; PYTEST="-n 0" runs all in one.
+BESIDE := -n 2 --dist loadfile --no-loadscope-reorder
+
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -37,14 +40,14 @@ check: .venv/test ## format, lint, types and floors
 
 test: check ## set up everything and run all tests (the first run builds kube-apiserver and etcd)
 	$(BIN)/python -m tests.world.binaries
-	$(BIN)/python -m pytest $(PYTEST) -m "not system and not long"
+	$(BIN)/python -m pytest $(BESIDE) $(PYTEST) -m "not system and not long"
 
 test-system: .venv/test ## tests with Prometheus and Chromium (after make system)
-	$(BIN)/python -m pytest $(PYTEST) -m system
+	$(BIN)/python -m pytest $(BESIDE) $(PYTEST) -m system
 
 test-long: .venv/test ## tests with real controllers (the first run builds them)
 	$(BIN)/python -m tests.world.binaries --all
-	$(BIN)/python -m pytest $(PYTEST) -m long
+	$(BIN)/python -m pytest $(BESIDE) $(PYTEST) -m long
 
 test-lowest: ## the core and the doors with the oldest versions of our libraries that we allow
 	$(PYTHON) -m venv .venv-lowest

@@ -8,10 +8,19 @@ import pytest
 
 from tests.world.fixtures import control_plane, namespace, pytest_runtest_makereport
 
+FOLDERS = ("modes", "edge", "core", "ship")
+"""From the folder whose files take the longest."""
+
 __all__ = ["control_plane", "namespace", "pytest_runtest_makereport"]
 
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("ci")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes share the files, the long ones go first, so that none of them works alone at the end."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: FOLDERS.index(item.path.parent.name))
 
 
 @pytest.fixture(autouse=True)

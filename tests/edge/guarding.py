@@ -31,6 +31,7 @@ class Guarding(NamedTuple):
     guardian: Guardian
     cluster: KubeCluster
     happened: list[Happened]
+    places: tuple[str, ...]
 
     def errors(self) -> list[str]:
         """The last errors told so far."""
@@ -41,11 +42,16 @@ class Guarding(NamedTuple):
         return [each.problem for each in list(self.happened) if isinstance(each, GuardTrouble) and step in ("", each.step)]
 
     def let_go(self, count: int = 1) -> list[str]:
-        """Why each GitRepo that was let go was; the API shows it a moment before the guard tells it."""
+        """
+        Why each GitRepo of its Namespaces that was let go was; the API shows it a moment before the guard tells it.
+
+        It also lets go, everywhere else, of what other tests have left held.
+        """
         return eventually(lambda: found if len(found := self._let_go()) >= count else [], lambda: self.happened)
 
     def _let_go(self) -> list[str]:
-        return [each.why for each in list(self.happened) if isinstance(each, Guarded) and not each.held]
+        gone = [each for each in list(self.happened) if isinstance(each, Guarded) and not each.held]
+        return [each.why for each in gone if each.gitrepo.namespace in self.places or not self.places]
 
 
 @contextlib.contextmanager
@@ -79,7 +85,7 @@ def guarding(
     guardian = Guardian(duty, Watchfulness(on, interval, bound=bound))
     guardian.start()
     try:
-        yield Guarding(guardian, kube, happened)
+        yield Guarding(guardian, kube, happened, scope.namespaces)
     finally:
         stopped.set()
         assert guardian.stop(60.0), "a thread did not end"

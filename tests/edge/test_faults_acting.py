@@ -121,7 +121,7 @@ def test_a_job_that_cannot_be_deleted_stops_no_other(
     mark = control_plane.audit_end
 
     with Proxy(control_plane, always(fault, f"{JOBS.format(namespace)}/{names[1]}", "DELETE")) as proxy:
-        passed = sweep(control_plane.kubeconfig(server=proxy.url), namespace, timer=hurried())
+        passed = sweep(control_plane.kubeconfig(server=proxy.url), namespace, timer=Ahead().clock())
 
     assert passed.of(fate) == {names[1]}
     assert passed.of("deleted") == {names[0], names[2], names[3]}
@@ -129,8 +129,8 @@ def test_a_job_that_cannot_be_deleted_stops_no_other(
 
 
 def test_what_is_counted_lies_within_what_the_server_did(control_plane: ControlPlane, namespace: str) -> None:
-    """Sixty deletions under every fault at once."""
-    names = stock(control_plane, namespace, 61)
+    """Thirty deletions under every fault at once."""
+    names = stock(control_plane, namespace, 31)
     kinds: list[Fault | None] = [None, LoseAnswer(), ResetBefore(), refusal(503, "ServiceUnavailable"), Answer(429, b"{}"), None]
     faults = {f"{JOBS.format(namespace)}/{name}": kinds[n % len(kinds)] for n, name in enumerate(names)}
     mark = control_plane.audit_end
@@ -141,9 +141,9 @@ def test_what_is_counted_lies_within_what_the_server_did(control_plane: ControlP
     with Proxy(control_plane, rule) as proxy:
         passed = sweep(control_plane.kubeconfig(server=proxy.url), namespace, timer=hurried())
 
-    assert (len(passed.of("deleted")), len(passed.of("unconfirmed"))) == (50, 10)
-    assert acted(control_plane, mark) == 60
-    assert living(control_plane, namespace) == {names[60]}
+    assert (len(passed.of("deleted")), len(passed.of("unconfirmed"))) == (25, 5)
+    assert acted(control_plane, mark) == 30
+    assert living(control_plane, namespace) == {names[30]}
 
 
 def test_a_server_that_dies_in_mid_sweep_costs_only_time() -> None:

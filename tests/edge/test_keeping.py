@@ -13,7 +13,7 @@ from cleaner.result import exit_code
 from cleaner.retention import Current, Policy, Rule
 from cleaner.sweep import Canary
 from tests.edge.failing import EVENTS, LAST_WORDS, WHY, failed_jobs, kept, put_pod
-from tests.edge.faults import FORBIDDEN, is_delete, refusal
+from tests.edge.faults import FORBIDDEN, Ahead, is_delete, refusal
 from tests.edge.passes import Passed, clock, cluster, sweep
 from tests.edge.servers import JOBS, Server, must, names_of
 from tests.edge.serving import eventually, serving
@@ -207,15 +207,15 @@ def test_a_brake_that_is_pulled_meanwhile_lets_nothing_more_be_kept(control_plan
 
 def test_what_is_tried_again_is_not_kept_again(control_plane: ControlPlane, namespace: str) -> None:
     failed_jobs(control_plane, namespace, ["shop"])
-    canary = Canary(pause=0.1)
+    canary, time = Canary(pause=0.1), Ahead()
     broken = refusal(500, "InternalError", "failed calling webhook")
 
     with Proxy(control_plane, lambda request: broken if is_delete(request) else None) as proxy:
         kubeconfig = control_plane.kubeconfig(server=proxy.url)
         for _ in range(2):
-            assert sweep(kubeconfig, namespace, policy=ALL, canary=canary).fates() == {"failed": 1}
+            assert sweep(kubeconfig, namespace, policy=ALL, canary=canary, timer=time.clock()).fates() == {"failed": 1}
         proxy.rule = None
-        assert sweep(kubeconfig, namespace, policy=ALL, canary=canary).fates() == {"deleted": 1}
+        assert sweep(kubeconfig, namespace, policy=ALL, canary=canary, timer=time.clock()).fates() == {"deleted": 1}
 
     assert len([seen for seen in proxy.seen if is_event(seen.request)]) == 1
 

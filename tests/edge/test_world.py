@@ -19,7 +19,7 @@ import pytest
 from tests.world import binaries, seed
 from tests.world.client import Client
 from tests.world.control_plane import ADMIN, ControlPlane, signing_key
-from tests.world.ports import free_ports
+from tests.world.ports import choices, free_ports
 from tests.world.processes import Child, ChildDiedError
 from tests.world.proxy import (
     Answer,
@@ -198,6 +198,13 @@ def test_ports_lie_below_those_of_outgoing_connections() -> None:
 
     assert len(set(ports)) == 5
     assert max(ports) < 32_768
+
+
+def test_processes_of_tests_choose_among_different_ports() -> None:
+    one, two, alone = (set(choices(*which)) for which in (("gw0", "2"), ("gw1", "2"), ("", "")))
+
+    assert one.isdisjoint(two)
+    assert one | two == alone
 
 
 def test_signing_keys_differ() -> None:

@@ -189,11 +189,15 @@ def _create(control_plane: Api, wanted: Made, uids: Mapping[str, str]) -> Json:
     status, made = control_plane.request("POST", f"{collection}?{by_fleet}", _as_input(wanted.object, uids))
     if status != 201:
         raise RuntimeError(f"{wanted.object['metadata']['name']} was refused: {made}")
-    made["status"] = wanted.status
-    path = f"{collection}/{made['metadata']['name']}/status?{by_kubernetes}"
-    status, finished = control_plane.request("PUT", path, made)
+    path = f"{collection}/{made['metadata']['name']}"
+    for _ in range(_CONFLICTS):
+        status, finished = control_plane.request("PUT", f"{path}/status?{by_kubernetes}", {**made, "status": wanted.status})
+        if status != 409:
+            break
+        # Who watches, e.g. a guard, has written to the object in between: as a controller does, begin from what it is now.
+        _, made = control_plane.request("GET", path)
     if status != 200:
-        raise RuntimeError(f"the status of {made['metadata']['name']} was refused: {finished}")
+        raise RuntimeError(f"the status of {wanted.object['metadata']['name']} was refused: {finished}")
     return dict(finished)
 
 
@@ -225,6 +229,8 @@ def _as_input(made: Json, uids: Mapping[str, str]) -> Json:
     return sent
 
 
+_CONFLICTS = 5
+"""How often at most a status is written, when others write to the object too."""
 _SERVERS_OWN = {"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "deletionTimestamp"}
 _POD_LABELS = {"job-name", "controller-uid", "batch.kubernetes.io/job-name", "batch.kubernetes.io/controller-uid"}
 
