@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from cleaner.metrics import LABELS, SECTIONS, Metric
+from cleaner.metrics import LABELS, RUNS, SECTIONS, Metric
 from cleaner.report import Document
 from cleaner.settings import describe_default, fields_of
 
@@ -68,6 +68,14 @@ have finished Jobs, so that `increase()` sees the first deletion too. For the ot
 `gitjob_cleaner_job_deletions_total` and `gitjob_cleaner_fleet_job_duration_seconds_count` give exact sums over all.
 
 {sections}
+## One run
+
+Where `pushgateway` is set, `sweep` and `migrate` push these gauges at their end. They tell of that one run and stay until the next one, so never sum
+them over time. All carry `job="gitjob-cleaner"`, `mode` (`sweep`, `migrate`), `dry_run` (`true`, `false`), `installation` where there is a name for it, and
+`pushgateway_labels`. After a success they take the place of all that was there; after a failure only of the same names: the last success stays, and so
+does what could not be read this time. Scrape the Pushgateway with `honor_labels: true`.
+
+{runs}
 ## Labels
 
 {labels}
@@ -100,7 +108,7 @@ def metrics() -> str:
     sections = "\n".join(f"## {title}\n\n{_metrics_table(table)}" for title, table in SECTIONS.items())
     labels = "| label | meaning |\n|---|---|\n" + "".join(f"| `{name}` | {meaning} |\n" for name, meaning in LABELS.items())
     queries = "\n".join(f"{question}:\n\n```promql\n{query}\n```\n" for question, query in QUERIES.items())
-    return _PAGE.format(sections=sections, labels=labels, queries=queries)
+    return _PAGE.format(sections=sections, runs=_metrics_table(RUNS), labels=labels, queries=queries)
 
 
 def _metrics_table(table: tuple[Metric, ...]) -> str:

@@ -7,18 +7,18 @@ from collections.abc import Callable, Mapping
 
 from cleaner import __version__
 from cleaner.cli.asking import answered_yes, must_ask
+from cleaner.cli.codes import TOLD, code_of
+from cleaner.cli.pushing import Run
 from cleaner.cli.wiring import Stop, cluster_of, observed_by, order_of
-from cleaner.cluster import ClusterError, Denied, Misconfigured
-from cleaner.explain import NoSuchGitRepo, explain, find_gitrepo
+from cleaner.explain import explain, find_gitrepo
 from cleaner.kube import Connection
 from cleaner.logs import Log
 from cleaner.report import Heading, write_document, write_explanation, write_result
 from cleaner.report.progress import ProgressBar
 from cleaner.report.wording import printable
 from cleaner.result import Result, exit_code
-from cleaner.retry import Refused
 from cleaner.settings import Settings
-from cleaner.settings.load import BadSettings, load_settings
+from cleaner.settings.load import load_settings
 from cleaner.sweep import Canary, Sweep
 
 Command = Callable[[Settings, Mapping[str, str]], int]
@@ -33,12 +33,8 @@ def dispatch(command: str, flags: Mapping[str, str]) -> int:
     try:
         settings = load_settings({name: text for name, text in flags.items() if name != "gitrepo"}, os.environ)
         return _COMMANDS[command](settings, flags)
-    except (BadSettings, Misconfigured, NoSuchGitRepo, Refused) as error:
-        return _said(str(error), 2)
-    except Denied as error:
-        return _said(str(error), 3)
-    except ClusterError as error:
-        return _said(str(error), 4)
+    except TOLD as error:
+        return _said(str(error), code_of(error))
 
 
 def _said(text: str, code: int) -> int:
@@ -76,30 +72,40 @@ def _release(settings: Settings, _flags: Mapping[str, str]) -> int:
 
 def _retry(settings: Settings, flags: Mapping[str, str]) -> int:
     from cleaner.cli.retrying import retry
+    from cleaner.retry import Refused
 
-    return retry(settings, flags, _written)
+    try:
+        return retry(settings, flags, _written)
+    except Refused as error:
+        return _said(str(error), 2)
 
 
 def _sweep(settings: Settings, _flags: Mapping[str, str]) -> int:
     stop = Stop()
     stop.listen()
     clock, log = stop.clock(), Log(sys.stderr, settings.log_level, settings.log_format)
-    connection, cluster = cluster_of(settings, "sweep", clock)
-    with ProgressBar(sys.stderr) as bar:
-        sweep = Sweep(cluster, order_of(settings), clock, observed_by([log, bar], log.observer_failed), stop)
-        sweep.look()
-        jobs, pods = sweep.decide(), sweep.decide_on_pods()
-        what = f"{len(jobs)} Jobs" + (f" and {len(pods)} Pods" if pods else "")
-        if (jobs or pods) and not _may_delete(settings, connection, what, bar, stop):
-            stop.pull("the question was not answered with yes")
-        if jobs or pods:
-            canary = Canary()
-            sweep.act([*jobs, *pods], canary)
-            sweep.look_for_returns(canary)
-    result = sweep.result()
+    with Run(settings, "sweep", clock, log) as run:
+        connection, cluster = cluster_of(settings, "sweep", clock, run)
+        with ProgressBar(sys.stderr) as bar:
+            sweep = Sweep(cluster, order_of(settings), clock, observed_by([log, bar, run], log.observer_failed), stop)
+            _swept(sweep, lambda what: _may_delete(settings, connection, what, bar, stop), run, stop)
+        result = run.came_to(sweep.result())
     _write(settings, _heading(settings, "sweep", connection), result)
     connection.close()
     return exit_code(result)
+
+
+def _swept(sweep: Sweep, may_delete: Callable[[str], bool], run: Run, stop: Stop) -> None:
+    sweep.look()
+    jobs, pods = sweep.decide(), sweep.decide_on_pods()
+    if not (jobs or pods):
+        return
+    if not may_delete(f"{len(jobs)} Jobs" + (f" and {len(pods)} Pods" if pods else "")):
+        stop.pull("the question was not answered with yes")
+        run.is_void()
+    canary = Canary()
+    sweep.act([*jobs, *pods], canary)
+    sweep.look_for_returns(canary)
 
 
 def _may_delete(settings: Settings, connection: Connection, what: str, bar: ProgressBar, stop: Stop) -> bool:

@@ -21,7 +21,8 @@ from cleaner.service.farewell import Farewell
 from cleaner.service.guardian import Duty, Guardian, Watchfulness
 from cleaner.service.releasing import Releases, Releasing
 from cleaner.settings import Settings
-from cleaner.settings.load import BadSettings, parse_address
+from cleaner.settings.checks import parse_address
+from cleaner.settings.load import BadSettings
 from cleaner.sweep.pods import clear_orphaned_pods
 from cleaner.web import Server, probes
 

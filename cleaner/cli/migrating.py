@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from cleaner.cli.asking import answered_yes, must_ask
+from cleaner.cli.pushing import Run
 from cleaner.cli.wiring import Stop, cluster_of, identity, instance_of, observed_by, order_of, own_namespace_of
 from cleaner.cluster import Brake, Clock
 from cleaner.happened import Observer
@@ -39,14 +40,21 @@ def migrate(settings: Settings) -> tuple[Connection, Result]:
     # On a terminal the progress bar says what is waited for.
     level = settings.log_level or ("warning" if sys.stderr.isatty() else "info")
     clock, log = stop.clock(), Log(sys.stderr, level, settings.log_format)
+    with Run(settings, "migrate", clock, log) as run:
+        connection, result = _migrated(settings, stop, clock, log, run)
+        return connection, run.came_to(result)
+
+
+def _migrated(settings: Settings, stop: Stop, clock: Clock, log: Log, run: Run) -> tuple[Connection, Result]:
     elected = settings.leader_election is not False and not settings.dry_run
-    connection, cluster = cluster_of(settings, "migrate", clock, delete_limit=settings.lease_duration / 4 if elected else 0.0)
+    limit = settings.lease_duration / 4 if elected else 0.0
+    connection, cluster = cluster_of(settings, "migrate", clock, run, limit)
     if own_namespace_of(settings) and is_missing(cluster, own_namespace_of(settings)):
         raise BadSettings([f"own_namespace: there is no Namespace {own_namespace_of(settings)!r}"])
     with ProgressBar(sys.stderr) as bar:
-        tell = observed_by([log, bar], log.observer_failed)
+        tell = observed_by([log, bar, run], log.observer_failed)
         with _election(settings, connection, clock, tell) if elected else contextlib.nullcontext(unelected) as led:
-            question = _question(settings, connection, bar, stop)
+            question = _question(settings, connection, bar, stop, run)
             terms = Terms(name_of(settings), settings.wait_limit, led, question, settings.again, _scope_in_words(settings))
             return connection, Migration(cluster, order_of(settings), terms, clock, tell, stop).run()
 
@@ -77,7 +85,7 @@ def _election(settings: Settings, connection: Connection, clock: Clock, tell: Ob
         leader.release()
 
 
-def _question(settings: Settings, connection: Connection, bar: ProgressBar, stop: Stop) -> Callable[[int, int], bool]:
+def _question(settings: Settings, connection: Connection, bar: ProgressBar, stop: Stop, run: Run) -> Callable[[int, int], bool]:
     """Return what asks once, where somebody is there to answer."""
 
     def confirmed(doomed: int, blocked: int) -> bool:
@@ -88,6 +96,8 @@ def _question(settings: Settings, connection: Connection, bar: ProgressBar, stop
         what = f"Delete {doomed} Jobs and unblock {blocked} GitRepos"
         yes = answered_yes(f"{what} in context {where.context} ({where.server})?", stop)
         bar.resume()
+        if not yes:
+            run.is_void()
         return yes
 
     return confirmed

@@ -17,7 +17,8 @@ from cleaner.service.leader import Leader, Term
 from cleaner.service.passes import Duty
 from cleaner.service.service import MOST_WATCHED, Service, Shape, unelected
 from cleaner.settings import Settings
-from cleaner.settings.load import BadSettings, parse_address
+from cleaner.settings.checks import parse_address
+from cleaner.settings.load import BadSettings
 from cleaner.web import History, Server, StatusPage, routes
 
 PATIENCE = 5.0

@@ -230,12 +230,13 @@ LABELS = {
     + "; of a watch that ended: "
     + ", ".join(f"`{reason}`" for reason in WATCH_REASONS),
     "fate": "what became of a deletion: " + ", ".join(f"`{fate}`" for (fate,) in JOB_DELETIONS.starts),
-    "brake": ", ".join(f"`{brake}`" for brake in BRAKES),
+    "brake": ", ".join(f"`{brake}`" for brake in BRAKES) + "; of a migration also `fleet`, where Fleet has been rolled back",
     "kind": "what is stuck: " + ", ".join(f"`{kind}`" for (kind,) in STUCK.starts),
     "trigger": "what a pass was for: " + ", ".join(f"`{trigger}`" for trigger in TRIGGERS) + "; all but `watch` read everything",
     "verb": "as RBAC has it: `list`, `watch`, `get`, `delete` and so on",
     "resource": "the plural that the API has for a kind: `jobs`, `gitrepos` and so on",
     "code": "the HTTP status of the answer, or `timeout`, `connection` or `other`",
     "version": "as it calls itself",
+    "fleet": "the lowest version of Fleet that may be running",
 }
 """What the labels mean, and which values they have."""

@@ -87,6 +87,20 @@ class Settings:
     metrics_per_gitrepo: bool = _setting(
         True, "true or false", "break the metrics down by GitRepo; false where there are too many of them"
     )
+    pushgateway: str = _setting(
+        "", "URL", "Prometheus Pushgateway to which sweep and migrate push what they came to, like http://pushgateway:9091"
+    )
+    pushgateway_username: str = _setting("", "name", "user for the Pushgateway's basic auth")
+    pushgateway_password_file: str = _setting("", "path", "file that holds that user's password")
+    pushgateway_ca: str = _setting("", "path", "PEM file with the CAs of the Pushgateway's certificate; else the system's")
+    pushgateway_cert: str = _setting("", "path", "PEM file with a certificate to show to the Pushgateway")
+    pushgateway_key: str = _setting("", "path", "PEM file with that certificate's key, unless it holds both")
+    pushgateway_labels: tuple[tuple[str, str], ...] = _setting(
+        (), "labels", "labels to put on what is pushed, like cluster=prod, where clusters share a Pushgateway"
+    )
+    pushgateway_timeout: Seconds = _setting(
+        5.0, "duration", "longest time that a push may take, 1s to 1m; one that fails is told"
+    )
     wait: bool = _setting(False, "true or false", "let retry follow until the new Job has finished, and say how")
     wait_limit: Seconds = _setting(
         600.0, "duration", "longest time that migrate waits for Fleet and for running Jobs, and retry for the new Job"

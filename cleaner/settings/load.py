@@ -1,8 +1,6 @@
 """Flags over environment over file over default; everything that is wrong is told at once, a line for each field."""
 
 import dataclasses
-import ipaddress
-import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,15 +10,12 @@ import yaml
 from pydantic import BeforeValidator, Field, ValidationError, create_model
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from cleaner.durations import Seconds, format_duration, parse_duration
-from cleaner.scope import parse_glob, parse_namespace, parse_selector
+from cleaner.durations import format_duration
+from cleaner.settings.checks import check_of
 from cleaner.settings.fields import ENV_PREFIX, Settings, fields_of
 
 # Kubernetes tells every Pod of each Service in its Namespace: one named gitjob-cleaner, or gitjob-cleaner-something, gives these.
 _SERVICE_LINK = re.compile(rf"{ENV_PREFIX}(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)")
-
-_HOST = re.compile(r"[A-Za-z0-9.-]{0,253}")
-_PORT = re.compile(r"[0-9]{1,5}")
 
 CONFIG = "config"
 """The one name that is not a setting: the path of the file with the settings."""
@@ -34,149 +29,8 @@ class BadSettings(Exception):
         self.lines = lines
 
 
-def _duration(value: object) -> object:
-    if isinstance(value, str):
-        return parse_duration(value.strip())
-    if value == 0 and not isinstance(value, bool):
-        return 0.0
-    raise ValueError(f"{value!r:.60} is not a duration like 72h, 10m or 1h30m (it needs a unit)")
-
-
-def _count(value: object) -> object:
-    text = str(value).strip()
-    if isinstance(value, bool) or not (text.isascii() and text.isdigit()) or len(text) > 9:
-        raise ValueError(f"{value!r:.60} is not a count, 0 or more")
-    return int(text)
-
-
-def _rate(value: object) -> object:
-    try:
-        rate = float(str(value).strip())
-    except ValueError:
-        rate = -1.0
-    if isinstance(value, bool) or not 0 <= rate <= 100_000:
-        raise ValueError(f"{value!r:.60} is not a rate per second, 0 (unbounded) or more")
-    return rate
-
-
-def _truth(value: object) -> object:
-    known = {"true": True, "false": False}
-    text = str(value).strip().lower()
-    if text not in known:
-        raise ValueError(f"{value!r:.60} is not true or false")
-    return known[text]
-
-
-def _list(value: object) -> list[str]:
-    if isinstance(value, list):
-        return [str(item).strip() for item in value]
-    return [part.strip() for part in str(value).split(",") if part.strip()]
-
-
-def _names(value: object) -> object:
-    names = tuple(parse_namespace(name) for name in _list(value))
-    if not names:
-        # Nobody who writes the name of this setting means the whole cluster, which is what no names mean.
-        raise ValueError("it names no Namespace; leave it out to look after the whole cluster")
-    return names
-
-
-def _patterns(value: object) -> object:
-    return tuple(parse_glob(pattern) for pattern in _list(value))
-
-
-def _selector(value: object) -> object:
-    parse_selector(str(value))
-    return str(value).strip()
-
-
-def _name(value: object) -> object:
-    return parse_namespace(str(value).strip()) if str(value).strip() else ""
-
-
-def _text(value: object) -> object:
-    if not isinstance(value, str | int | float):
-        raise ValueError(f"{value!r:.60} is not a text")  # noqa: TRY004 - pydantic makes a line only of a ValueError
-    return str(value).strip()
-
-
-def _address(value: object) -> object:
-    parse_address(str(value).strip())
-    return str(value).strip()
-
-
-def parse_address(text: str) -> tuple[str, int]:
-    """
-    Host and port that a text like `:8080`, `127.0.0.1:8080` or `[::1]:8080` stands for; an empty host: all addresses.
-
-    Raises:
-        ValueError: it is not of that form.
-
-    """
-    host, colon, port = text.rpartition(":")
-    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else ""
-    good = _is_ipv6(bare) if bare else _HOST.fullmatch(host) is not None
-    if not (colon and good and _PORT.fullmatch(port) and int(port) <= 65535):
-        raise ValueError(f"{text!r:.60} is not an address like :8080, 127.0.0.1:8080 or [::1]:8080 (port 0: a free one)")
-    return bare or host, int(port)
-
-
-def _is_ipv6(text: str) -> bool:
-    try:
-        return bool(ipaddress.IPv6Address(text))
-    except ValueError:
-        return False
-
-
-def _between(least: Seconds, most: Seconds, right: str) -> Any:
-    def check(value: object) -> object:
-        seconds = _duration(value)
-        if not (isinstance(seconds, float) and least <= seconds <= most):
-            raise ValueError(f"{str(value).strip()!r:.60} is not {right}")
-        return seconds
-
-    return check
-
-
-def _one_of(*allowed: str) -> Any:
-    def check(value: object) -> object:
-        text = str(value).strip()
-        if text not in allowed:
-            raise ValueError(f"{value!r:.60} is not one of {', '.join(allowed)}")
-        return text
-
-    return check
-
-
-_BY_KIND: Mapping[str, Any] = {
-    "duration": _duration,
-    "count": _count,
-    "per second": _rate,
-    "true or false": _truth,
-    "names": _names,
-    "patterns": _patterns,
-    "label selector": _selector,
-    "version": _text,
-    "path": _text,
-    "host:port": _address,
-    "json or console": _one_of("json", "console"),
-    "keep, succeeded or all": _one_of("keep", "succeeded", "all"),
-    "table or json": _one_of("table", "json"),
-    "debug, info, warning or error": _one_of("debug", "info", "warning", "error"),
-}
-_BY_NAME: Mapping[str, Any] = {
-    "fleet_namespace": _name,
-    "own_namespace": _name,
-    "instance": _name,
-    "interval": _between(10, math.inf, "a time between two sweeps, 10s or more"),
-    # The API holds whole seconds in 32 bits; and for as long as this nobody leads after a leader has died.
-    "lease_duration": _between(3, 3600, "a duration from 3s to 1h"),
-}
-
-
 def _field(field: "dataclasses.Field[Any]") -> Any:
-    kind = field.metadata["kind"]
-    check = _BY_NAME.get(field.name) or _BY_KIND.get(kind, _text)
+    check = check_of(field.name, field.metadata["kind"])
     return (Annotated[Any, BeforeValidator(check), Field(validate_default=False)], field.default)
 
 
@@ -291,4 +145,8 @@ def _contradictions(settings: Settings) -> list[str]:
         faults.append("annotated_age_min: it is greater than annotated_age_max")
     if settings.annotated_keep_min is not None and settings.annotated_keep_min > settings.annotated_keep_max:
         faults.append("annotated_keep_min: it is greater than annotated_keep_max")
+    if settings.pushgateway_username and not settings.pushgateway_password_file:
+        faults.append("pushgateway_username: it needs pushgateway_password_file")
+    if settings.pushgateway_key and not settings.pushgateway_cert:
+        faults.append("pushgateway_key: it needs pushgateway_cert")
     return faults

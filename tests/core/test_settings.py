@@ -9,7 +9,8 @@ import pytest
 
 from cleaner.durations import format_duration
 from cleaner.settings import Settings, describe_default, fields_of
-from cleaner.settings.load import BadSettings, load_settings, parse_address
+from cleaner.settings.checks import TAKEN_LABELS, parse_address
+from cleaner.settings.load import BadSettings, load_settings
 
 FILE = "GITJOB_CLEANER_CONFIG"
 Write = Callable[[str], str]
@@ -144,6 +145,12 @@ def test_the_file_may_be_named_by_the_environment_and_the_flag_wins(write: Write
         pytest.param("fleet_namespace", "fleet-system", "fleet-system", id="name"),
         pytest.param("instance", "", "", id="empty-name"),
         pytest.param("context", "kind-dev", "kind-dev", id="text"),
+        pytest.param("pushgateway", " http://gateway:9091 ", "http://gateway:9091", id="url"),
+        pytest.param("pushgateway", "https://[::1]/behind/", "https://[::1]/behind/", id="url-with-a-path"),
+        pytest.param("pushgateway", "", "", id="empty-url"),
+        pytest.param("pushgateway_labels", "cluster=prod, _x=a=b", (("_x", "a=b"), ("cluster", "prod")), id="labels"),
+        pytest.param("pushgateway_labels", "", (), id="no-labels"),
+        pytest.param("pushgateway_timeout", "1m", 60.0, id="longest-push"),
     ],
 )
 def test_a_text_is_read_the_same_as_flag_and_from_the_environment(name: str, text: str, expected: object) -> None:
@@ -170,6 +177,10 @@ def test_a_text_is_read_the_same_as_flag_and_from_the_environment(name: str, tex
         pytest.param("wake: 'false'", "wake", False, id="untruth-in-quotes"),
         pytest.param("delete_rate: 2.5", "delete_rate", 2.5, id="rate"),
         pytest.param("fleet_version: 0.11", "fleet_version", "0.11", id="version-that-yaml-takes-for-a-number"),
+        pytest.param(
+            "pushgateway_labels: {cluster: prod, n: 1}", "pushgateway_labels", (("cluster", "prod"), ("n", "1")), id="map"
+        ),
+        pytest.param("pushgateway_labels: [cluster=prod]", "pushgateway_labels", (("cluster", "prod"),), id="list-of-labels"),
         pytest.param("", "failed_keep", 1, id="empty-file"),
         pytest.param("# nothing\n", "failed_keep", 1, id="only-a-comment"),
         pytest.param("failed_keep: &k 4\nsucceeded_keep: *k", "succeeded_keep", 4, id="alias"),
@@ -215,6 +226,9 @@ def test_an_address_is_a_host_and_a_port(text: str, expected: tuple[str, int]) -
 ADDRESS = "is not an address like :8080, 127.0.0.1:8080 or [::1]:8080 (port 0: a free one)"
 INTERVAL = "is not a time between two sweeps, 10s or more"
 LEASE = "is not a duration from 3s to 1h"
+URL = "is not a URL like http://pushgateway:9091 or https://host/path"
+SHOWN = "credentials in it would be shown; they belong into pushgateway_username and pushgateway_password_file"
+LABEL = f"is not a label like cluster=prod (none of {', '.join(TAKEN_LABELS)})"
 
 
 @pytest.mark.parametrize(
@@ -242,6 +256,19 @@ LEASE = "is not a duration from 3s to 1h"
         *(pytest.param("lease_duration", text, f"{text!r} {LEASE}", id=f"lease {text}") for text in ("0", "2.9s", "61m")),
         ("interval", "900", "'900' is not a duration like 72h, 10m or 1h30m"),
         ("lease_duration", "-30s", "'-30s' is negative; a duration is 0 or more, like 72h, 10m or 1h30m"),
+        *(
+            pytest.param("pushgateway", text, f"{text!r} {URL}", id=f"gateway {text}")
+            for text in ("gateway:9091", "ftp://gateway", "http://", "http://x:99999", "http://x:0", "http://x?y=1", "http://x#y")
+        ),
+        *(pytest.param("pushgateway", text, SHOWN, id=text) for text in ("http://me:secret@x", "https://token@x")),
+        *(
+            pytest.param("pushgateway_labels", text, f"{text!r} {LABEL}", id=f"label {text}")
+            for text in ("cluster=", "=prod", "a-b=c", "__x=y", "job=mine", "gitrepo=mine")
+        ),
+        *(
+            pytest.param("pushgateway_timeout", text, f"{text!r} is not a duration from 1s to 1m", id=f"push {text}")
+            for text in ("0", "61s")
+        ),
         ("log_format", "xml", "'xml' is not one of json, console"),
         ("leader_election", "auto", "'auto' is not true or false"),
     ],
@@ -252,6 +279,17 @@ def test_a_bad_setting_of_the_service_is_one_line_that_names_its_source(write: W
     assert refused({name: text}) == [f"--{name.replace('_', '-')}: {problem}"]
     assert refused({}, {f"GITJOB_CLEANER_{name.upper()}": text}) == [f"GITJOB_CLEANER_{name.upper()}: {problem}"]
     assert refused({"config": path}) == [f"{path}: {name}: {problem}"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "problem"),
+    [
+        ({"pushgateway_username": "me"}, "pushgateway_username: it needs pushgateway_password_file"),
+        ({"pushgateway_key": "/key"}, "pushgateway_key: it needs pushgateway_cert"),
+    ],
+)
+def test_half_of_what_a_pushgateway_wants_is_refused(flags: dict[str, str], problem: str) -> None:
+    assert refused(flags) == [problem]
 
 
 def test_everything_that_is_wrong_is_told_at_once(write: Write) -> None:

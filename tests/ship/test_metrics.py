@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cleaner.happened import Requested
-from cleaner.metrics import CATALOGUE, GUARDS, LABELS, GuardMetrics
+from cleaner.metrics import CATALOGUE, GUARDS, LABELS, RUNS, GuardMetrics
 from docs import generate
 from tests.edge.telling import OPENMETRICS, Told, families, full
 
@@ -40,12 +40,12 @@ def test_a_full_exposition_leaves_no_metric_without_a_value() -> None:
 
 
 def test_every_label_is_explained() -> None:
-    assert {label for metric in CATALOGUE for label in metric.labels} == set(LABELS)
+    assert {label for metric in (*CATALOGUE, *RUNS) for label in metric.labels} == set(LABELS)
 
 
 def test_every_own_name_has_the_prefix_and_every_help_is_a_sentence() -> None:
-    named = [metric.name for metric in CATALOGUE if not metric.name.startswith(("gitjob_cleaner_", "process_"))]
-    helped = [metric.name for metric in CATALOGUE if not re.fullmatch(r"[^|\n]+\.", metric.help)]
+    named = [metric.name for metric in (*CATALOGUE, *RUNS) if not metric.name.startswith(("gitjob_cleaner_", "process_"))]
+    helped = [metric.name for metric in (*CATALOGUE, *RUNS) if not re.fullmatch(r"[^|\n]+\.", metric.help)]
 
     assert (named, helped) == ([], [])
 

@@ -1,0 +1,97 @@
+"""`sweep` beside something that is no Pushgateway: the push is told, and changes nothing that was done."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.edge.failing_gateways import Impostor, answer
+from tests.edge.servers import SandboxServer
+from tests.modes import pushing
+from tests.modes.pushing import nowhere, sweep
+from tests.modes.running import run
+from tests.modes.terminal import on_a_terminal
+
+PASSWORD = "sw0rdfish-in-a-file"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[SandboxServer]:
+    with pushing.sandbox(tmp_path) as made:
+        yield made
+
+
+def lines(gateway: Impostor) -> list[bytes]:
+    """The first lines of the requests that came."""
+    return [request.splitlines()[0] for request in gateway.requests]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(answer("500 Internal Server Error", PASSWORD.encode()), id="refused"),
+        pytest.param(answer("302 Found", b"", b"Location: /login"), id="login page"),
+        pytest.param(None, id="silent"),
+        pytest.param(b"", id="closed"),
+    ],
+)
+def test_a_push_that_fails_is_told_and_changes_no_exit_code(server: SandboxServer, tmp_path: Path, said: bytes | None) -> None:
+    (tmp_path / "password").write_text(PASSWORD)
+    flags = ("--pushgateway-username", "me", "--pushgateway-password-file", str(tmp_path / "password"))
+    with Impostor(said).running() as gateway:
+        done = sweep(server, gateway.url, "--pushgateway-timeout", "1s", *flags)
+
+    assert (done.code, done.document["totals"]["results"]) == (0, {"deleted": 2})
+    assert done.err.count("run totals not pushed") == 1
+    assert gateway.url in done.err
+    assert PASSWORD not in done.err.replace(f"HTTP 500: {PASSWORD}", "") + done.out
+
+
+def test_without_a_gateway_nothing_is_pushed_and_nothing_said(server: SandboxServer) -> None:
+    done = run("sweep", "--output", "json", kubeconfig=server.kubeconfig())
+
+    assert (done.code, done.err) == (0, "")
+
+
+def test_a_success_is_put_and_a_failure_is_posted(server: SandboxServer, tmp_path: Path) -> None:
+    with Impostor(answer("200 OK")).running() as gateway:
+        capped = ("--failed-keep", "0", "--max-deletions", "1")
+        codes = [sweep(server, gateway.url, *flags).code for flags in ((), capped, ("--dry-run", "--instance", "mine"))]
+        codes.append(sweep(nowhere(tmp_path), gateway.url).code)
+
+    group = b"/metrics/job/gitjob-cleaner/dry_run/false/mode/sweep HTTP/1.1"
+    assert codes == [0, 0, 0, 4]
+    assert lines(gateway) == [
+        b"PUT " + group,
+        b"PUT " + group,
+        b"PUT /metrics/job/gitjob-cleaner/dry_run/true/installation/mine/mode/sweep HTTP/1.1",
+        b"POST " + group,
+    ]
+
+
+def test_a_question_that_is_declined_was_no_run(server: SandboxServer) -> None:
+    with Impostor(answer("200 OK")).running() as gateway:
+        code, shown = on_a_terminal(server.kubeconfig(), "n\n", "sweep", "--pushgateway", gateway.url)
+        declined = lines(gateway)
+        on_a_terminal(server.kubeconfig(), "y\n", "sweep", "--pushgateway", gateway.url)
+
+    assert (code, declined) == (0, []), shown
+    assert [line.split()[0] for line in lines(gateway)] == [b"PUT"]
+
+
+def test_a_migration_pushes_under_its_own_mode(server: SandboxServer) -> None:
+    with Impostor(answer("200 OK")).running() as gateway:
+        flags = ("--own-namespace", pushing.PLACE, "--no-leader-election", "--pushgateway", gateway.url)
+        done = run("migrate", *flags, kubeconfig=server.kubeconfig())
+
+    assert done.code == 0, done
+    assert lines(gateway) == [b"PUT /metrics/job/gitjob-cleaner/dry_run/false/mode/migrate HTTP/1.1"]
+    assert "run totals pushed" in done.err
+
+
+def test_a_migration_that_is_refused_is_posted(server: SandboxServer) -> None:
+    with Impostor(answer("200 OK")).running() as gateway:
+        done = run("migrate", "--own-namespace", "nowhere", "--pushgateway", gateway.url, kubeconfig=server.kubeconfig())
+
+    assert done.code == 2
+    assert [line.split()[0] for line in lines(gateway)] == [b"POST"]
