@@ -1,0 +1,1 @@
+"""The Grafana dashboard, written as code: `python -m grafana.dashboard` writes `gitjob-cleaner.json`."""

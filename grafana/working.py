@@ -1,0 +1,208 @@
+"""The rows that tell whether it works, and whether it keeps up."""
+
+from grafana.asking import LAST_RUN, every, in_range, led, of_gitrepos, or_zero, per_hour, quantile, runs
+from grafana.drawing import (
+    ANY_IS_BAD,
+    BAD,
+    FINE,
+    HALF,
+    NOTE,
+    QUARTER,
+    SIXTH,
+    WARN,
+    Ask,
+    Panels,
+    colours,
+    number,
+    over_time,
+    runbooks,
+    stacked,
+    steps,
+    words,
+)
+from grafana.sdk import model, shapes, stat, timeseries
+
+_UNDONE = 'fate=~"failed|denied|unconfirmed"'
+_OUTCOME_COLOURS = {
+    "done": "green",
+    "partial": "yellow",
+    "braked": "orange",
+    "stopped": "blue",
+    "refused": "red",
+    "unreachable": "dark-red",
+}
+
+
+def is_it_working() -> Panels:
+    """Six numbers, then the passes."""
+    return [_last_success(), _leaders(), _version(), _fleet(), _errors(), _state(), *_passes()]
+
+
+def is_it_keeping_up() -> Panels:
+    """How late, how much, since when, until when."""
+    return [_oldest(), _next(), _backlog_now(), _cannot_read(), _lateness(), _backlog()]
+
+
+def _last_success() -> stat.Panel:
+    succeeded = Ask(f"time() - max by (cluster) ({led(every('last_success_timestamp_seconds'))})", "service {{cluster}}")
+    ran = Ask(runs(f"time() - {every('run_last_success_timestamp_seconds')}", how="min"), LAST_RUN)
+    text = (
+        "How long ago a sweep of everything last went well. The service sweeps every 15 minutes by default, whatever "
+        "it has seen in between."
+    )
+    return (
+        number("Last success", text, "s", succeeded, ran)
+        .span(SIXTH)
+        .no_value("never")
+        .thresholds(steps(FINE, (2700, WARN), (7200, BAD)))
+        .links(runbooks("SweepStale", "Absent", "RunStale"))
+    )
+
+
+def _leaders() -> stat.Panel:
+    text = "Processes that may delete: one for each installation. Runs of a CronJob are not counted, for they elect nobody."
+    asked = Ask(f"sum by (cluster, job) ({every('leader')})", "{{job}} {{cluster}}")
+    changed = Ask(in_range(every("leader_changes_total")), "changes in range")
+    return (
+        number("Leaders", text, "short", asked, changed)
+        .span(SIXTH)
+        .thresholds(steps(BAD, (1, FINE), (2, WARN)))
+        .override_by_name("changes in range", [model.DynamicConfigValue("thresholds", _only("text"))])
+        .decimals(0)
+        .links(runbooks("NoLeader"))
+    )
+
+
+def _version() -> stat.Panel:
+    text = "The versions of the cleaner that run, and those of the last runs. Two at a time are an upgrade under way."
+    running = Ask(f"count by (version) ({every('build_info')})", "{{version}}")
+    ran = Ask(runs(every("run_info"), "version", "max"), f"{{{{version}}}} {LAST_RUN}")
+    return number("Version", text, "short", running, ran).span(SIXTH).text_mode(shapes.BigValueTextMode.NAME)
+
+
+def _fleet() -> stat.Panel:
+    text = (
+        "The lowest version of Fleet that may be running. Rules for deleting depend on it; what cannot be read counts "
+        "as the oldest."
+    )
+    running = Ask(f"max by (version) ({led(every('fleet_info'))})", "{{version}}")
+    ran = Ask(runs(every("run_info"), "fleet", "max"), f"{{{{fleet}}}} {LAST_RUN}")
+    return number("Fleet's version", text, "short", running, ran).span(SIXTH).text_mode(shapes.BigValueTextMode.NAME)
+
+
+def _errors() -> stat.Panel:
+    text = "Deletions of Jobs in this time that failed, were denied, or of which nobody knows; and those of the last runs."
+    happened = Ask(in_range(every("job_deletions_total", _UNDONE)), "service")
+    ran = Ask(runs(of_gitrepos("run_job_errors")), LAST_RUN)
+    return (
+        number("Errors", text, "short", happened, ran)
+        .span(SIXTH)
+        .decimals(0)
+        .thresholds(ANY_IS_BAD)
+        .links(runbooks("Errors", "RunFailed"))
+    )
+
+
+def _state() -> stat.Panel:
+    text = (
+        "Whether everything has been read, whether an annotation pauses all deletions, and whether they are only tried (dry run)."
+    )
+    asks = [
+        Ask(f"min({every('ready')})", "ready"),
+        Ask(f"max({led(every('paused'))})", "paused"),
+        Ask(f"max({every('dry_run')})", "dry run"),
+    ]
+    looks = {"ready": ("no", BAD, "yes", FINE), "paused": ("no", FINE, "yes", WARN), "dry run": ("no", FINE, "yes", NOTE)}
+    panel = number("State", text, "short", *asks).span(SIXTH).links(runbooks("Paused"))
+    for name, (no, no_colour, yes, yes_colour) in looks.items():
+        told = words({0: (no, no_colour), 1: (yes, yes_colour)})
+        panel = panel.override_by_name(name, [model.DynamicConfigValue("mappings", told)])
+    return panel
+
+
+def _passes() -> Panels:
+    ended = Ask(per_hour(every("sweeps_total"), "outcome"), "{{outcome}}")
+    took = [Ask(quantile(q, "sweep_duration_seconds"), f"p{q * 100:g}") for q in (0.5, 0.95)]
+    ran = Ask(runs(every("run_duration_seconds"), how="max"), LAST_RUN)
+    by_outcome = stacked(
+        "Sweeps by outcome",
+        "Passes that ended, in an hour: of everything (at a start, by the interval, by a new leader) and of what a watch saw.",
+        "suffix:/h",
+        ended,
+    )
+    how_long = over_time(
+        "How long sweeps take",
+        "Half of the passes, and 95 of 100, took no longer; and how long the last runs took.",
+        "s",
+        *took,
+        ran,
+    )
+    return [
+        colours(by_outcome, _OUTCOME_COLOURS).span(HALF).links(runbooks("SweepStale", "Braked")),
+        how_long.span(HALF),
+    ]
+
+
+def _oldest() -> stat.Panel:
+    text = "For how long the Job that has waited longest has been due. In a dry run what is due stays due."
+    waited = Ask(or_zero(f"max(time() - {led(every('oldest_due_timestamp_seconds'))})"), "service")
+    return (
+        number("The oldest waits for", text, "s", waited)
+        .span(QUARTER)
+        .thresholds(steps(FINE, (900, WARN), (3600, BAD)))
+        .links(runbooks("BacklogGrowing"))
+    )
+
+
+def _next() -> stat.Panel:
+    text = (
+        "Until the next Job comes due if nothing but time changes. None where none will by time alone; below zero it "
+        "is about to go."
+    )
+    until = Ask(f"min({led(every('next_due_timestamp_seconds'))}) - time()", "service")
+    return number("The next comes due in", text, "s", until).span(QUARTER)
+
+
+def _backlog_now() -> stat.Panel:
+    text = "Jobs that are due and still there, now and after the last runs."
+    now = Ask(f"sum({led(of_gitrepos('backlog_jobs'))})", "service")
+    ran = Ask(runs(of_gitrepos("run_backlog_jobs")), LAST_RUN)
+    return (
+        number("Backlog", text, "short", now, ran)
+        .span(QUARTER)
+        .thresholds(steps(FINE, (100, WARN)))
+        .links(runbooks("BacklogGrowing"))
+    )
+
+
+def _cannot_read() -> stat.Panel:
+    text = "Namespaces in which nothing is judged or deleted, for they cannot be read; and objects that could not even be named."
+    asks = [
+        Ask(f"max({led(every('namespaces_refused'))})", "Namespaces"),
+        Ask(f"max({led(every('unreadable_objects'))})", "objects"),
+        Ask(runs(every("run_namespaces_refused"), how="max"), f"Namespaces, {LAST_RUN}"),
+        Ask(runs(every("run_unreadable_objects"), how="max"), f"objects, {LAST_RUN}"),
+    ]
+    return number("It cannot read", text, "short", *asks).span(QUARTER).thresholds(ANY_IS_BAD).links(runbooks("NamespaceRefused"))
+
+
+def _lateness() -> timeseries.Panel:
+    text = "How long after its last reason to stay had ended a Job was gone: half of them, 95 and 99 of 100 were no later."
+    asks = [Ask(quantile(q, "lateness_seconds"), f"p{q * 100:g}") for q in (0.5, 0.95, 0.99)]
+    return over_time("Lateness", text, "s", *asks).span(HALF).links(runbooks("BacklogGrowing"))
+
+
+def _backlog() -> timeseries.Panel:
+    text = "Jobs that are due and still there, over time. A run's value stays until the next run."
+    now = Ask(f"sum({led(of_gitrepos('backlog_jobs'))})", "service")
+    ran = Ask(runs(of_gitrepos("run_backlog_jobs")), LAST_RUN)
+    return (
+        over_time("Backlog over time", text, "short", now, ran)
+        .span(HALF)
+        .line_interpolation(shapes.LineInterpolation.STEP_AFTER)
+        .links(runbooks("BacklogGrowing"))
+    )
+
+
+def _only(colour: str) -> dict[str, object]:
+    return {"mode": "absolute", "steps": [{"color": colour, "value": None}]}
