@@ -24,12 +24,18 @@ await build({
   splitting: true,
   target: "es2022",
   jsx: "automatic",
-  loader: { ".woff2": "file" },
   define: { "process.env.NODE_ENV": '"production"' },
   plugins: [withoutEditors],
   logLevel: "warning",
 });
 copyFileSync("src/index.html", join(folder, "index.html"));
+
+// Where Grafana's styles look for them. One file has all weights.
+const fonts = join(folder, "public/fonts/inter");
+mkdirSync(fonts, { recursive: true });
+for (const name of ["Inter-Regular.woff2", "Inter-Medium.woff2"]) {
+  copyFileSync("node_modules/@fontsource-variable/inter/files/inter-latin-wght-normal.woff2", join(fonts, name));
+}
 const icons = join(folder, "public/build/img/icons");
 mkdirSync(icons, { recursive: true });
 cpSync("node_modules/@grafana/ui/dist/public/img/icons", icons, { recursive: true });

@@ -3,6 +3,7 @@
 import {
   applyFieldOverrides,
   booleanOverrideProcessor,
+  cacheFieldDisplayNames,
   type DataFrame,
   dataLinksOverrideProcessor,
   displayNameOverrideProcessor,
@@ -53,8 +54,11 @@ const DEFAULTS: Record<string, FieldConfigSource["defaults"]> = {
 };
 const BY_THRESHOLDS = { color: { mode: FieldColorModeId.Thresholds } };
 
+// Their table has the one that changes nothing more than once.
+const transformations = new Map(Object.values(standardTransformers).map((each) => [each.id as string, each]));
+
 standardTransformersRegistry.setInit(() =>
-  Object.values(standardTransformers).map((transformation) => ({
+  [...transformations.values()].map((transformation) => ({
     id: transformation.id,
     name: transformation.name,
     transformation: async () => transformation as never,
@@ -68,7 +72,7 @@ standardTransformersRegistry.setInit(() =>
 export async function prepared(panel: Panel, found: DataFrame[], theme: GrafanaTheme2, replace: InterpolateFunction) {
   const context = { interpolate: (text: string) => replace(text) };
   const data = await firstValueFrom(transformDataFrame(panel.transformations ?? [], found, context));
-  return applyFieldOverrides({
+  const applied = applyFieldOverrides({
     data,
     fieldConfig: fieldConfig(panel),
     fieldConfigRegistry: registry(panel),
@@ -76,6 +80,8 @@ export async function prepared(panel: Panel, found: DataFrame[], theme: GrafanaT
     theme,
     timeZone: "browser",
   });
+  cacheFieldDisplayNames(applied); // tables read the names from there
+  return applied;
 }
 
 /** A panel's field options with what its kind assumes. */

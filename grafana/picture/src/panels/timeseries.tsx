@@ -1,24 +1,25 @@
-import { DashboardCursorSync, EventBusSrv } from "@grafana/data";
+import { type DataFrame, DashboardCursorSync, EventBusSrv, FieldType } from "@grafana/data";
 import { PanelContextProvider, TimeSeries, TooltipPlugin } from "@grafana/ui";
-import { LegendDisplayMode, TooltipDisplayMode } from "@grafana/schema";
+import { LegendDisplayMode, TooltipDisplayMode, type VizLegendOptions } from "@grafana/schema";
+import { useMemo } from "react";
 
 import type { Drawing } from "./drawing.ts";
 
 const context = { eventsScope: "picture", eventBus: new EventBusSrv(), sync: () => DashboardCursorSync.Off };
-const NO_LEGEND = { displayMode: LegendDisplayMode.Hidden, showLegend: false, placement: "bottom", calcs: [] };
+const LEGEND: VizLegendOptions = { displayMode: LegendDisplayMode.List, showLegend: true, placement: "bottom", calcs: [] };
 
 export function TimeSeriesPanel({ panel, data, range, width, height }: Drawing) {
   const tooltip = panel.options.tooltip ?? {};
   return (
     <PanelContextProvider value={context}>
       <TimeSeries
-        frames={data}
+        frames={useMemo(() => data.map(graphable), [data])}
         structureRev={undefined}
         timeRange={range}
         timeZone="browser"
         width={width}
         height={height}
-        legend={panel.options.legend ?? NO_LEGEND}
+        legend={{ ...LEGEND, ...panel.options.legend }}
         options={panel.options}
       >
         {(config, aligned) => (
@@ -33,4 +34,11 @@ export function TimeSeriesPanel({ panel, data, range, width, height }: Drawing) 
       </TimeSeries>
     </PanelContextProvider>
   );
+}
+
+/** What is no number, e.g. a quantile of nothing, leaves a gap. */
+function graphable(frame: DataFrame): DataFrame {
+  const finite = (value: unknown) => (Number.isFinite(value) ? value : null);
+  const fields = frame.fields.map((field) => (field.type === FieldType.number ? { ...field, values: field.values.map(finite) } : field));
+  return { ...frame, fields };
 }
