@@ -58,7 +58,7 @@ system: ## install from Debian what only test-all needs: prometheus, promtool, p
 	@sh tests/world/system.sh
 
 docs: .venv/test ## write the parts of the docs that come from the code
-	$(BIN)/python docs/generate.py
+	$(BIN)/python -m docs.generate
 
 bench: .venv/test ## measure against a bare read and the client's typed list (JOBS=20000 DELETIONS=5000)
 	$(BIN)/python -m benchmarks.sweep $(if $(JOBS),--jobs $(JOBS)) $(if $(DELETIONS),--deletions $(DELETIONS))

@@ -1,4 +1,4 @@
-"""Write the parts of the docs that come from the code: the README's table of settings, the JSON schema of a pass, the metrics."""
+"""Write what comes from the code: the README's table of settings, the JSON schema of a pass, the page on metrics, the dashboard."""
 
 import json
 import re
@@ -9,6 +9,7 @@ import msgspec
 from cleaner.metrics import LABELS, RUNS, SECTIONS, Metric
 from cleaner.report import Document
 from cleaner.settings import describe_default, fields_of
+from grafana import dashboard
 
 ROOT = Path(__file__).parents[1]
 _MARKED = re.compile(r"(<!-- settings -->\n).*?(<!-- /settings -->)", re.DOTALL)
@@ -126,6 +127,7 @@ def main() -> None:
     page.write_text(readme(page.read_text(encoding="utf-8")), encoding="utf-8")
     (ROOT / "docs/sweep.schema.json").write_text(schema(), encoding="utf-8")
     (ROOT / "docs/metrics.md").write_text(metrics(), encoding="utf-8")
+    dashboard.main()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ BY_GITREPO = "cluster, gitrepo_namespace, gitrepo"
 GITREPO_LEGEND = "{{gitrepo_namespace}}/{{gitrepo}} {{cluster}}"
 """Of a series of one GitRepo; the cluster comes last, so that nothing is missed where there is no such label."""
 
+_RUN = "cluster, mode, dry_run"
 LEADS = f"{PREFIX}leader{{{_CLUSTER}}} == 1"
 
 LAST_RUN = "last {{mode}} {{dry}}"
@@ -64,8 +65,17 @@ def runs(series: str, by: str = "", how: str = "sum") -> str:
 
     It stays what it is until the next run, so it is never added up over time. A label `dry` is made for the legend, of dry runs.
     """
-    grouped = ", ".join(filter(None, ("cluster", "mode", "dry_run", by)))
-    return f'label_replace({how} by ({grouped}) ({series}), "dry", "(dry run)", "dry_run", "true")'
+    return _dry(f"{how} by ({', '.join(filter(None, (_RUN, by)))}) ({series})")
+
+
+def runs_or_zero(series: str, by: str) -> str:
+    """As `runs`; a run that told nothing of this has a zero, under `none`."""
+    zero = f'label_replace(0 * max by ({_RUN}) ({every("run_info")}), "{by}", "none", "", "")'
+    return _dry(f"sum by ({_RUN}, {by}) ({series}) or on ({_RUN}) {zero}")
+
+
+def _dry(expression: str) -> str:
+    return f'label_replace({expression}, "dry", "(dry run)", "dry_run", "true")'
 
 
 def _named(metric: str) -> str:

@@ -129,7 +129,7 @@ def _files() -> timeseries.Panel:
 
 
 def _throttled() -> timeseries.Panel:
-    text = "1 while the Kubernetes API makes the cleaner go slower, by its own flow control."
+    text = "Yes while the Kubernetes API makes the cleaner go slower, by its own flow control."
     slowed = Ask(f"max by (job) ({every('throttled')})", "{{job}}")
     return (
         over_time("Throttled", text, "bool_yes_no", slowed)

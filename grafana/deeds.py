@@ -1,6 +1,6 @@
 """The row that tells what it did."""
 
-from grafana.asking import LAST_RUN, every, in_range, led, of_gitrepos, or_zero, per_hour, runs
+from grafana.asking import LAST_RUN, every, in_range, led, of_gitrepos, or_zero, per_hour, runs, runs_or_zero
 from grafana.drawing import ANY_IS_BAD, ANY_IS_ODD, EIGHTH, Ask, Panels, colours, legend, number, over_time, runbooks, stacked
 from grafana.sdk import shapes, stat, timeseries
 
@@ -95,7 +95,7 @@ def _retained(by: str) -> timeseries.Panel:
 def _errored() -> timeseries.Panel:
     happened = Ask(per_hour(every("job_deletions_total", _UNDONE), "fate"), "{{fate}}")
     where = Ask(
-        or_zero(per_hour(of_gitrepos("job_errors_total"), "cluster, gitrepo_namespace, gitrepo"), "gitrepo"),
+        or_zero(per_hour(of_gitrepos("job_errors_total", 'gitrepo!=""'), "cluster, gitrepo_namespace, gitrepo"), "gitrepo"),
         "in {{gitrepo_namespace}}/{{gitrepo}}",
     )
     ran = Ask(runs(of_gitrepos("run_job_errors"), "reason"), f"{{{{reason}}}}, {LAST_RUN}")
@@ -113,7 +113,7 @@ def _errored() -> timeseries.Panel:
 def _pods() -> list[timeseries.Panel]:
     kept = [
         Ask(or_zero(f"sum by (reason) ({led(of_gitrepos('pods_retained'))})", "reason"), "{{reason}}"),
-        Ask(runs(of_gitrepos("run_pods_retained"), "reason"), f"{{{{reason}}}}, {LAST_RUN}"),
+        Ask(runs_or_zero(of_gitrepos("run_pods_retained"), "reason"), f"{{{{reason}}}}, {LAST_RUN}"),
     ]
     gone = [
         Ask(or_zero(per_hour(of_gitrepos("pods_deleted_total"), "outcome"), "outcome"), "deleted, {{outcome}}"),

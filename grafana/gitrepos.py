@@ -147,7 +147,7 @@ def _each() -> table.Panel:
         Column("Last success", f"1000 * {newest}", "dateTimeFromNow"),
         Column("Kept, last sweep", _swept("jobs_retained")),
         Column("Backlog, last sweep", _swept("backlog_jobs")),
-        Column("Deleted, last sweep", _swept("jobs_deleted")),
+        Column("Deleted, last sweep", f"{_swept('jobs_deleted')} or 0 * {_swept('backlog_jobs')}"),
         Column("Last success, last sweep", f"1000 * {ran_newest}", "dateTimeFromNow"),
     ]
     return joined("Each GitRepo", text, keys, columns).links(runbooks("GitRepoFailing", "GitRepoStuck"))
