@@ -1,5 +1,5 @@
 """
-The demo with all that watches it: `make demo-monitoring`, and `make picture`.
+The demo with all that watches it: `make demo-monitoring`.
 
 A demo, its guard, a CronJob's sweeps that push to a Pushgateway, a Prometheus that scrapes them all, and the page that draws
 the dashboard. Everything is real but the cluster, which is the demo's sandbox, and Grafana, whose components the page uses.
@@ -8,7 +8,9 @@ the dashboard. Everything is real but the cluster, which is the demo's sandbox, 
 import argparse
 import contextlib
 import json
+import os
 import re
+import shutil
 import signal
 import sys
 import tempfile
@@ -19,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cleaner.durations import parse_duration
-from grafana.page import CannotBuildError, Page, built
+from grafana.page import CannotBuildError, LackingError, Page, built
 from tests.world.ports import free_ports
 from tests.world.processes import Child, ChildDiedError
 from tests.world.prometheus import Prometheus
@@ -50,7 +52,8 @@ class World(NamedTuple):
 @contextlib.contextmanager
 def watched(port: int = 0) -> Iterator[World]:
     """All of it, until the end of the `with`; `port` is the page's."""
-    built()  # what cannot be built is told before anything runs
+    _must_have("prometheus", "prometheus-pushgateway")
+    built()  # what cannot be built is told before anything runs, too
     with tempfile.TemporaryDirectory(prefix="gitjob-cleaner-monitoring-") as name, contextlib.ExitStack() as running:
         folder = Path(name)
         demo = _started("demo", folder, {}, running)
@@ -65,9 +68,12 @@ def watched(port: int = 0) -> Iterator[World]:
         yield World(page.url, prometheus, f"http://{cleaner}", gateway.url)
 
 
-def _started(
-    command: str, folder: Path, environment: Mapping[str, str], running: contextlib.ExitStack, *arguments: str
-) -> Child:
+def _must_have(*programs: str) -> None:
+    if lacking := [program for program in programs if shutil.which(program) is None]:
+        raise LackingError(f"there is no {' and no '.join(lacking)} here: make system")
+
+
+def _started(command: str, folder: Path, environment: Mapping[str, str], running: contextlib.ExitStack, *arguments: str) -> Child:
     child = Child(command, _command(environment, command, *arguments), folder / f"{command}.log")
     running.callback(child.stop)
     return child
@@ -75,8 +81,9 @@ def _started(
 
 def _command(environment: Mapping[str, str], *arguments: str) -> list[str]:
     """Our command, of this checkout, wherever it is started from."""
+    unset = [f"--unset={name}" for name in os.environ if name.startswith("GITJOB_CLEANER_")]
     given = [f"{name}={value}" for name, value in {"PYTHONPATH": str(ROOT), **environment}.items()]
-    return ["env", *given, sys.executable, "-m", "cleaner", *arguments]
+    return ["env", *unset, *given, sys.executable, "-m", "cleaner", *arguments]
 
 
 def _told(demo: Child) -> tuple[str, dict[str, str]]:
@@ -95,17 +102,16 @@ def _told(demo: Child) -> tuple[str, dict[str, str]]:
 
 @contextlib.contextmanager
 def _runs(folder: Path, environment: Mapping[str, str], gateway: str) -> Iterator[None]:
-    """What a CronJob does beside a service that only looks: one sweep after another, each as a dry run and in earnest."""
+    """The sweeps of a CronJob beside the service, one after another; each tells a Pushgateway what it came to."""
     over = threading.Event()
-    kinds = (("sweep", "--yes"),)
+    sweep = _command(environment, "sweep", "--yes", "--pushgateway", gateway)
 
     def go() -> None:
-        while not over.wait(RUN_EVERY / 10):
-            for kind in kinds:
-                run = Child("run", _command(environment, *kind, "--pushgateway", gateway), folder / "runs.log")
-                while run.alive() and not over.wait(0.2):
-                    pass
-                run.stop()
+        while not over.is_set():
+            run = Child("sweep", sweep, folder / "sweeps.log")
+            while run.alive() and not over.wait(0.2):
+                pass
+            run.stop()
             over.wait(RUN_EVERY)
 
     thread = threading.Thread(target=go)
@@ -134,7 +140,7 @@ def _prometheus(cleaner: str, guard: str, gateway: str) -> Prometheus:
 
 
 def main() -> int:
-    """Show it until Ctrl-C or for as long as `--for` says."""
+    """Show it until Ctrl-C, or for as long as `--for` says."""
     parser = argparse.ArgumentParser(prog="python -m grafana.monitoring", description=main.__doc__)
     parser.add_argument("--for", dest="duration", type=parse_duration, help="end by itself after this time, e.g. 60s")
     parser.add_argument("--port", type=int, default=0, help="of the page; 0, the default, is a free one")
@@ -147,7 +153,7 @@ def main() -> int:
             sys.stdout.write(_welcome(world))
             sys.stdout.flush()
             over.wait(said.duration)
-    except (CannotBuildError, ChildDiedError, FileNotFoundError) as error:
+    except (CannotBuildError, ChildDiedError, LackingError) as error:
         sys.stderr.write(f"demo-monitoring: {error}\n")
         return 1
     return 0

@@ -34,8 +34,12 @@ _POLICY = "default-src 'self'; script-src 'self' 'unsafe-eval'; style-src 'self'
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
+class LackingError(RuntimeError):
+    """A program is not installed; the message names it, and what installs it."""
+
+
 class CannotBuildError(RuntimeError):
-    """The page could not be built; the message tells why, and what helps."""
+    """The page could not be built; the message tells why."""
 
 
 def built() -> Path:
@@ -164,8 +168,10 @@ def _copy(folder: Path, names: tuple[str, ...]) -> None:
 
 def _run(command: list[str], folder: Path) -> None:
     if shutil.which(command[0]) is None:
-        raise CannotBuildError(f"{command[0]} is needed to draw the dashboard, and is not there: make system")
-    ended = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        raise LackingError(f"there is no {command[0]} here, which builds the page that draws the dashboard: make system")
+    ended = subprocess.run(  # noqa: S603 # npm and node, with arguments of ours
+        command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
     if ended.returncode != 0:
         raise CannotBuildError(f"{' '.join(command)} ended with {ended.returncode}:\n{ended.stdout}{ended.stderr}")
 
