@@ -1,4 +1,4 @@
-"""Write what comes from the code: the README's table of settings, the JSON schema of a pass, the page on metrics, the dashboard."""
+"""Write what comes from the code: the README's table of settings, the schema of a pass, the page on metrics, the dashboard."""
 
 import json
 import re
