@@ -68,6 +68,8 @@ Label values that are known beforehand begin at zero, and so does `gitjob_cleane
 have finished Jobs, so that `increase()` sees the first deletion too. For the other counters of a GitRepo it may miss the first:
 `gitjob_cleaner_job_deletions_total` and `gitjob_cleaner_fleet_job_duration_seconds_count` give exact sums over all.
 
+[Alerts](runbooks/README.md) that ask for them come with a page on each.
+
 {sections}
 ## One run
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 
 from cleaner import __version__
-from cleaner.cli.asking import answered_yes, must_ask
+from cleaner.cli.asking import agreed
 from cleaner.cli.codes import TOLD, code_of
 from cleaner.cli.pushing import Run
 from cleaner.cli.wiring import Stop, cluster_of, observed_by, order_of
@@ -88,7 +88,12 @@ def _sweep(settings: Settings, _flags: Mapping[str, str]) -> int:
         connection, cluster = cluster_of(settings, "sweep", clock, run)
         with ProgressBar(sys.stderr) as bar:
             sweep = Sweep(cluster, order_of(settings), clock, observed_by([log, bar, run], log.observer_failed), stop)
-            _swept(sweep, lambda what: _may_delete(settings, connection, what, bar, stop), run, stop)
+
+            def may_delete(what: str) -> bool:
+                with bar.paused():
+                    return agreed(settings, connection, f"Delete {what}", stop)
+
+            _swept(sweep, may_delete, run, stop)
         result = run.came_to(sweep.result())
     _write(settings, _heading(settings, "sweep", connection), result)
     connection.close()
@@ -106,17 +111,6 @@ def _swept(sweep: Sweep, may_delete: Callable[[str], bool], run: Run, stop: Stop
     canary = Canary()
     sweep.act([*jobs, *pods], canary)
     sweep.look_for_returns(canary)
-
-
-def _may_delete(settings: Settings, connection: Connection, what: str, bar: ProgressBar, stop: Stop) -> bool:
-    """Ask once, where somebody is there to answer."""
-    if not must_ask(settings):
-        return True
-    bar.pause()
-    where = connection.where
-    yes = answered_yes(f"Delete {what} in context {where.context} ({where.server})?", stop)
-    bar.resume()
-    return yes
 
 
 def _write(settings: Settings, heading: Heading, result: Result) -> None:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from cleaner import __version__
-from cleaner.cli.asking import answered_yes, must_ask
+from cleaner.cli.asking import agreed
 from cleaner.cli.serve import PATIENCE, listen
 from cleaner.cli.wiring import Stop, cluster_of, observed_by, own_namespace_of
 from cleaner.cluster import Brake
@@ -48,7 +48,7 @@ def guard(settings: Settings) -> int:
     observers: list[Observer] = [log]
     tell = observed_by(observers, log.observer_failed)
     connection, cluster = cluster_of(settings, "guard", stop.clock(), tell)
-    if settings.guard and not _may(f"Put a finalizer on the GitRepos {_where(connection)}?", settings, stop):
+    if settings.guard and not agreed(settings, connection, "Put a finalizer on the GitRepos", stop):
         return 0
     guardian = wired(settings, cluster, stop, tell)
     metrics = GuardMetrics(__version__, guardian.roster.counts, lambda: guardian.roster.ready)
@@ -101,15 +101,6 @@ def _say(settings: Settings, connection: Connection, server: Server, log: Log) -
     )
 
 
-def _where(connection: Connection) -> str:
-    return f"in context {connection.where.context} ({connection.where.server})"
-
-
-def _may(question: str, settings: Settings, stop: Stop) -> bool:
-    """Ask once, where somebody is there to answer."""
-    return not must_ask(settings) or answered_yes(question, stop)
-
-
 def release(settings: Settings) -> int:
     """
     Take our finalizer off every GitRepo of the Namespaces that are named, or of all; the exit code (0, 1, 3 or 4).
@@ -123,9 +114,11 @@ def release(settings: Settings) -> int:
     log = Log(sys.stderr, settings.log_level, settings.log_format)
     connection, cluster = cluster_of(settings, "release", stop.clock())
     releasing = Releasing(cluster, settings.namespaces, observed_by([log], log.observer_failed), stop)
-    _write(f"gitjob-cleaner release {__version__}{' (dry run)' if settings.dry_run else ''} {_where(connection)}")
+    where = connection.where
+    dry = " (dry run)" if settings.dry_run else ""
+    _write(f"gitjob-cleaner release {__version__}{dry} in context {where.context} ({where.server})")
     found = releasing.find()
-    if found and not _may(f"Take our finalizer off {len(found)} GitRepos {_where(connection)}?", settings, stop):
+    if found and not agreed(settings, connection, f"Take our finalizer off {len(found)} GitRepos", stop):
         stop.pull("the question was not answered with yes")
     releasing.release(found)
     if releasing.came_to.released and not settings.dry_run:

@@ -5,7 +5,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 
-from cleaner.cli.asking import answered_yes, must_ask
+from cleaner.cli.asking import agreed
 from cleaner.cli.pushing import Run
 from cleaner.cli.wiring import Stop, cluster_of, identity, instance_of, observed_by, order_of, own_namespace_of
 from cleaner.cluster import Brake, Clock
@@ -89,13 +89,8 @@ def _question(settings: Settings, connection: Connection, bar: ProgressBar, stop
     """Return what asks once, where somebody is there to answer."""
 
     def confirmed(doomed: int, blocked: int) -> bool:
-        if not must_ask(settings):
-            return True
-        bar.pause()
-        where = connection.where
-        what = f"Delete {doomed} Jobs and unblock {blocked} GitRepos"
-        yes = answered_yes(f"{what} in context {where.context} ({where.server})?", stop)
-        bar.resume()
+        with bar.paused():
+            yes = agreed(settings, connection, f"Delete {doomed} Jobs and unblock {blocked} GitRepos", stop)
         if not yes:
             run.is_void()
         return yes

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from cleaner import __version__
 from cleaner.announce import Announcer, Evidence, Recall
-from cleaner.cli.asking import answered_yes, must_ask
+from cleaner.cli.asking import agreed
 from cleaner.cli.wiring import Stop, cluster_of, identity, in_a_pod, observed_by, order_of, own_namespace_of
 from cleaner.happened import Observer
 from cleaner.kube import Connection, KubeCluster
@@ -51,7 +51,7 @@ def run(settings: Settings) -> int:
     stop.listen()
     log = Log(sys.stderr, settings.log_level or "info", settings.log_format or ("console" if sys.stderr.isatty() else "json"))
     serving = wired(settings, stop, log, "run")
-    if not may_run(settings, serving.connection, stop):
+    if not agreed(settings, serving.connection, "Delete Jobs as they come due", stop):
         return 0
     undo = route_standard_logging(log)
     try:
@@ -59,14 +59,6 @@ def run(settings: Settings) -> int:
     finally:
         undo()
     return 0
-
-
-def may_run(settings: Settings, connection: Connection, stop: Stop) -> bool:
-    """Ask once, where somebody is there to answer."""
-    if not must_ask(settings):
-        return True
-    where = connection.where
-    return answered_yes(f"Delete Jobs as they come due in context {where.context} ({where.server})?", stop)
 
 
 def serve(settings: Settings, serving: Serving, stop: Stop, log: Log) -> None:

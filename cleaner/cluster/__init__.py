@@ -31,6 +31,7 @@ from cleaner.cluster.values import (
     Reread,
     Sighting,
 )
+from cleaner.cluster.whole import whole
 
 __all__ = [
     "UNDONE",
@@ -66,4 +67,5 @@ __all__ = [
     "Throttled",
     "Unreachable",
     "Watches",
+    "whole",
 ]

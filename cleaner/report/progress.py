@@ -1,5 +1,7 @@
 """A progress bar on standard error while a long pass runs; it disappears when the pass is over."""
 
+import contextlib
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -28,13 +30,12 @@ class ProgressBar:
         if self._bar is not None:
             self._bar.stop()
 
-    def pause(self) -> None:
-        """Make room for a question."""
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Make room for a question, and go on after it."""
         if self._bar is not None:
             self._bar.stop()
-
-    def resume(self) -> None:
-        """Go on after it."""
+        yield
         if self._bar is not None:
             self._bar.start()
 

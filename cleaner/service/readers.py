@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from cleaner.cluster import Clock, ClusterError, Denied, Expired, Kind, Stock, Stream, Unreachable, Watches
+from cleaner.cluster import Clock, ClusterError, Denied, Expired, Kind, Stock, Stream, Unreachable, Watches, whole
 from cleaner.durations import Seconds
 from cleaner.fleet import Change, Page, Unreadable
 from cleaner.guard import guarded
@@ -163,7 +163,7 @@ class Reader:
     def _list(self, source: Source, request: int) -> str | None:
         """Read a source from the beginning; return its version, or None if that failed."""
         try:
-            facts, unreadable, foreign, version = self._gather(source)
+            facts, unreadable, foreign, version = whole(lambda: self._pages(source))
         except ClusterError as error:
             if not self._stopped:
                 self._wiring.put(Failed(source, request, error))
@@ -171,13 +171,6 @@ class Reader:
         self.seen = self._wiring.clock.now()
         self._wiring.put(Listed(source, request, facts, unreadable, foreign))
         return version
-
-    def _gather(self, source: Source) -> tuple[list[Any], list[Unreadable], int, str]:
-        """Read all pages; if the list's version expires on the way, once more from the beginning."""
-        try:
-            return self._pages(source)
-        except Expired:
-            return self._pages(source)
 
     def _pages(self, source: Source) -> tuple[list[Any], list[Unreadable], int, str]:
         facts: list[Any] = []

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import msgspec
 
-from cleaner.cluster import Brake, ClusterError, Denied, Expired, Patches, Stock
+from cleaner.cluster import Brake, ClusterError, Denied, Patches, Stock, whole
 from cleaner.fleet import Unreadable
 from cleaner.happened import Guarded, GuardTrouble, Happened, NamespaceRefused, Observer
 from cleaner.happened import Unreadable as Illegible
@@ -65,10 +65,7 @@ class Releasing:
         return found
 
     def _listed(self, namespace: str) -> list[GitRepo]:
-        try:
-            facts, unreadable = self._gather(namespace)
-        except Expired:
-            facts, unreadable = self._gather(namespace)
+        facts, unreadable = whole(lambda: self._gather(namespace))
         for bad in unreadable:
             # It may carry our finalizer: who uninstalls us must look for himself.
             self.came_to.unreadable.append(f"{bad.namespace}/{bad.name}")

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from cleaner.cluster import Brake, ClusterError, Denied, Expired, Refusal, Stock
+from cleaner.cluster import Brake, ClusterError, Denied, Refusal, Stock, whole
 from cleaner.fleet import Page
 from cleaner.happened import NamespaceRefused, Observer, Read, Unreadable
 from cleaner.inventory import Inventory
@@ -91,12 +91,7 @@ class _Reading(NamedTuple):
         inventory.add_jobs(jobs, self.scope)
 
     def _whole(self, kind: str, pages: Callable[[], Iterator[Page[Fact]]]) -> list[Fact]:
-        """Read a list to its end; if its version expires on the way, once more from the beginning."""
-        try:
-            gathered = self._gather(kind, pages())
-        except Expired:
-            gathered = self._gather(kind, pages())
-        facts, unreadable, foreign = gathered
+        facts, unreadable, foreign = whole(lambda: self._gather(kind, pages()))
         self.looked.foreign += foreign
         self.looked.unreadable += unreadable
         for bad in unreadable:

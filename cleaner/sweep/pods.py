@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import msgspec
 
-from cleaner.cluster import Brake, Clock, Cluster, ClusterError, Denied, Expired, Refusal
+from cleaner.cluster import Brake, Clock, Cluster, ClusterError, Denied, Refusal, whole
 from cleaner.durations import Seconds
 from cleaner.happened import Attempted, Happened, Judged, NamespaceRefused, Observer, OfPods, Read, Spared, Unreadable
 from cleaner.model import GitRepo, Job, Moment, Namespace, OrphanedPod, Owner, Pod, identity
@@ -147,10 +147,7 @@ class PodSweep:
     def _listed(self, namespace: str) -> list[OrphanedPod]:
         """List the orphans of a Namespace; where that fails, all its Pods stay, and it is told."""
         try:
-            try:
-                pods, unreadable = self._gather(namespace)
-            except Expired:
-                pods, unreadable = self._gather(namespace)
+            pods, unreadable = whole(lambda: self._gather(namespace))
         except ClusterError as error:
             self._told(NamespaceRefused(namespace, "list Pods", str(error), isinstance(error, Denied)))
             return []

@@ -1,15 +1,19 @@
 """`sweep` beside something that is no Pushgateway: the push is told, and changes nothing that was done."""
 
+import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.edge.failing_gateways import Impostor, answer
-from tests.edge.servers import SandboxServer
+from tests.edge.servers import JOBS, SandboxServer, names_of
+from tests.edge.serving import eventually
+from tests.edge.test_service import stock
 from tests.modes import pushing
 from tests.modes.pushing import nowhere, sweep
-from tests.modes.running import run
+from tests.modes.running import command, environment, run
 from tests.modes.terminal import on_a_terminal
 
 PASSWORD = "sw0rdfish-in-a-file"
@@ -95,3 +99,18 @@ def test_a_migration_that_is_refused_is_posted(server: SandboxServer) -> None:
 
     assert done.code == 2
     assert [line.split()[0] for line in lines(gateway)] == [b"POST"]
+
+
+def test_a_run_that_a_signal_stops_is_no_success(server: SandboxServer) -> None:
+    stock(server, pushing.PLACE, *["failed"] * 30, name="many")
+    with Impostor(answer("200 OK")).running() as gateway:
+        flags = ("--delete-rate", "1", "--failed-keep", "0", "--pushgateway", gateway.url)
+        process = subprocess.Popen(
+            command("sweep", *flags), env=environment(server.kubeconfig()), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
+        eventually(lambda: len(names_of(server, JOBS.format(pushing.PLACE))) < 33)
+        process.send_signal(signal.SIGTERM)
+        code = process.wait(timeout=60)
+
+    assert (code, [line.split()[0] for line in lines(gateway)]) == (0, [b"POST"])
+    assert names_of(server, JOBS.format(pushing.PLACE))
