@@ -11,6 +11,11 @@ GITREPO_LEGEND = "{{gitrepo_namespace}}/{{gitrepo}} {{cluster}}"
 _RUN = "cluster, mode, dry_run"
 LEADS = f"{PREFIX}leader{{{_CLUSTER}}} == 1"
 
+SWEEP = ('mode="sweep"', 'dry_run="false"')
+DRY_SWEEP = ('mode="sweep"', 'dry_run="true"')
+"""The matchers of sweeps of a CronJob, in earnest or not, among what was pushed."""
+
+LAST_SWEEP = "last sweep {{cluster}}"
 LAST_RUN = "last {{mode}} {{dry}}"
 """Of a series that a single run has pushed; see `runs`."""
 
@@ -59,6 +64,22 @@ def or_zero(expression: str, label: str = "") -> str:
     return f"{expression} or on () " + (f'label_replace({zero}, "{label}", "none", "", "")' if label else zero)
 
 
+def swept(series: str, by: str = "", how: str = "sum") -> str:
+    """What the last sweep of a CronJob has pushed, from series of `SWEEP`: the rows of the service show it beside their own."""
+    return f"{how} by ({', '.join(filter(None, ('cluster', by)))}) ({series})"
+
+
+def swept_or_zero(series: str, by: str) -> str:
+    """As `swept`; a sweep that told nothing of this has a zero, under `none`."""
+    zero = f'label_replace(0 * max by (cluster) ({every("run_info", *SWEEP)}), "{by}", "none", "", "")'
+    return f"{swept(series, by)} or on (cluster) {zero}"
+
+
+def where_not(expression: str, otherwise: str) -> str:
+    """For each GitRepo what the service tells, and else what the last sweep has told: one value for each."""
+    return f"({expression} or on ({BY_GITREPO}) {otherwise})"
+
+
 def runs(series: str, by: str = "", how: str = "sum") -> str:
     """
     What the last run of each kind has pushed.
@@ -66,12 +87,6 @@ def runs(series: str, by: str = "", how: str = "sum") -> str:
     It stays what it is until the next run, so it is never added up over time. A label `dry` is made for the legend, of dry runs.
     """
     return _dry(f"{how} by ({', '.join(filter(None, (_RUN, by)))}) ({series})")
-
-
-def runs_or_zero(series: str, by: str) -> str:
-    """As `runs`; a run that told nothing of this has a zero, under `none`."""
-    zero = f'label_replace(0 * max by ({_RUN}) ({every("run_info")}), "{by}", "none", "", "")'
-    return _dry(f"sum by ({_RUN}, {by}) ({series}) or on ({_RUN}) {zero}")
 
 
 def _dry(expression: str) -> str:

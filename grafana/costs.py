@@ -2,6 +2,7 @@
 
 from grafana.asking import LAST_RUN, every, in_range, per_hour, rate, runs
 from grafana.drawing import (
+    AN_HOUR,
     FINE,
     HALF,
     QUARTER,
@@ -10,6 +11,7 @@ from grafana.drawing import (
     WARN,
     Ask,
     Panels,
+    legend,
     number,
     over_time,
     runbooks,
@@ -78,14 +80,19 @@ def _requests() -> timeseries.Panel:
         "of the last runs."
     )
     sent = Ask(f"sum by (verb, resource, code) ({rate(every('api_requests_total'))})", "{{verb}} {{resource}} {{code}}")
-    return over_time("API requests", text, "reqps", sent).span(HALF)
+    return over_time("API requests", text, "reqps", sent).span(HALF).legend(legend("lastNotNull", "max", right=True))
 
 
 def _durations() -> timeseries.Panel:
     text = "Of 100 requests 95 took no longer, watches aside."
     series = rate(every("api_request_duration_seconds_bucket"))
     took = Ask(f"histogram_quantile(0.95, sum by (le, verb, resource) ({series}))", "{{verb}} {{resource}}")
-    return over_time("How long requests take (p95)", text, "s", took).span(HALF)
+    return (
+        over_time("How long requests take (p95)", text, "s", took)
+        .span(HALF)
+        .span_nulls(AN_HOUR)
+        .legend(legend("lastNotNull", "max", right=True))
+    )
 
 
 def _watches() -> list[timeseries.Panel]:
@@ -113,7 +120,7 @@ def _watches() -> list[timeseries.Panel]:
 
 def _cpu() -> timeseries.Panel:
     used = Ask(f"{rate(every('process_cpu_seconds_total'))} {_OURS}", "{{job}} {{instance}}")
-    return over_time("Processor", "Processor time by the second: 1 is a whole processor.", "short", used).span(QUARTER)
+    return over_time("Processor", "Processor time by the second: 1 is a whole processor.", "none", used).span(QUARTER)
 
 
 def _memory() -> timeseries.Panel:

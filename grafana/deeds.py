@@ -1,8 +1,20 @@
 """The row that tells what it did."""
 
-from grafana.asking import LAST_RUN, every, in_range, led, of_gitrepos, or_zero, per_hour, runs, runs_or_zero
-from grafana.drawing import ANY_IS_BAD, ANY_IS_ODD, EIGHTH, Ask, Panels, colours, legend, number, over_time, runbooks, stacked
-from grafana.sdk import shapes, stat, timeseries
+from grafana.asking import (
+    DRY_SWEEP,
+    LAST_SWEEP,
+    SWEEP,
+    every,
+    in_range,
+    led,
+    of_gitrepos,
+    or_zero,
+    per_hour,
+    swept,
+    swept_or_zero,
+)
+from grafana.drawing import ANY_IS_BAD, ANY_IS_ODD, QUARTER, Ask, Panels, colours, legend, number, over_time, runbooks, stacked
+from grafana.sdk import model, shapes, stat, timeseries
 
 _REASON_COLOURS = {"failed": "red", "denied": "orange", "unconfirmed": "yellow", "none": "green"}
 _OUTCOME_COLOURS = {"succeeded": "green", "failed": "red", "running": "blue", "none": "text"}
@@ -18,57 +30,57 @@ def _counts() -> list[stat.Panel]:
     shown = [
         _count(
             "Deleted",
-            "Jobs deleted in this time, each confirmed by the API; and by the last runs.",
+            "Jobs deleted in this time, each confirmed by the API; and by the last sweep of a CronJob.",
             of_gitrepos("jobs_deleted_total"),
-            of_gitrepos("run_jobs_deleted"),
+            of_gitrepos("run_jobs_deleted", *SWEEP),
         ),
         _count(
             "Would be deleted",
             "What dry runs have only tried; a Job is counted again in every sweep of everything.",
             of_gitrepos("jobs_would_be_deleted_total"),
-            of_gitrepos("run_jobs_would_be_deleted"),
+            of_gitrepos("run_jobs_would_be_deleted", *DRY_SWEEP),
         ),
         _count(
             "Pods deleted",
             "Pods deleted that their Jobs had left behind.",
             of_gitrepos("pods_deleted_total"),
-            of_gitrepos("run_pods_deleted"),
+            of_gitrepos("run_pods_deleted", *SWEEP),
         ),
         _count(
             "Errors kept",
             "Errors of failed Jobs that are kept in an Event on their GitRepo.",
             every("errors_kept_total"),
-            every("run_errors_kept"),
+            every("run_errors_kept", *SWEEP),
         ),
         _count(
             "Spared",
             "Jobs that were needed after all when they were looked at again just before their deletion.",
             every("spared_total"),
-            every("run_spared"),
+            every("run_spared", *SWEEP),
         ),
         _count(
             "Events not written",
             "Kubernetes Events that were dropped. Nothing but these is lost by it.",
             every("announcements_dropped_total"),
         ).thresholds(ANY_IS_ODD),
-        _count("Brakes", "Times that a brake has stopped the deletions.", every("brakes_total"), every("run_braked"))
+        _count("Brakes", "Times that a brake has stopped the deletions.", every("brakes_total"), every("run_braked", *SWEEP))
         .thresholds(ANY_IS_ODD)
         .links(runbooks("Braked", "Paused")),
         _count(
             "Canary",
             "Current Jobs that came back after they had been deleted. No current Job of that GitRepo goes for a day.",
             every("canary_tripped_total"),
-            every("run_canary_tripped"),
+            every("run_canary_tripped", *SWEEP),
         )
         .thresholds(ANY_IS_BAD)
         .links(runbooks("CanaryTripped")),
     ]
-    return [panel.span(EIGHTH) for panel in shown]
+    return [panel.span(QUARTER) for panel in shown]
 
 
 def _count(title: str, text: str, counter: str, *pushed: str) -> stat.Panel:
     """What a counter has grown in this time; where it has not begun, that is zero."""
-    ran = [Ask(runs(series), LAST_RUN) for series in pushed]
+    ran = [Ask(swept(series), LAST_SWEEP) for series in pushed]
     return number(title, text, "short", Ask(or_zero(in_range(counter)), "service"), *ran).decimals(0)
 
 
@@ -84,11 +96,13 @@ def _deleted() -> timeseries.Panel:
 
 def _retained(by: str) -> timeseries.Panel:
     now = Ask(f"sum by ({by}) ({led(of_gitrepos('jobs_retained'))})", f"{{{{{by}}}}}")
-    ran = Ask(runs(of_gitrepos("run_jobs_retained"), by), f"{{{{{by}}}}}, {LAST_RUN}")
+    ran = Ask(swept(of_gitrepos("run_jobs_retained", *SWEEP), by), f"{{{{{by}}}}}, {LAST_SWEEP}")
     panel = stacked(
         f"Retained by {by}", f"Jobs that are kept, by {by}. The reasons are explained in the README.", "short", now, ran
     )
     panel = panel.line_interpolation(shapes.LineInterpolation.STEP_AFTER).legend(legend("lastNotNull"))
+    beside = {"mode": "normal", "group": "B"}  # else it would stand on top of the service's
+    panel = panel.override_by_query("B", [model.DynamicConfigValue("custom.stacking", beside)])
     return colours(panel, _OUTCOME_COLOURS) if by == "outcome" else panel
 
 
@@ -98,7 +112,7 @@ def _errored() -> timeseries.Panel:
         or_zero(per_hour(of_gitrepos("job_errors_total", 'gitrepo!=""'), "cluster, gitrepo_namespace, gitrepo"), "gitrepo"),
         "in {{gitrepo_namespace}}/{{gitrepo}}",
     )
-    ran = Ask(runs(of_gitrepos("run_job_errors"), "reason"), f"{{{{reason}}}}, {LAST_RUN}")
+    ran = Ask(swept(of_gitrepos("run_job_errors", *SWEEP), "reason"), f"{{{{reason}}}}, {LAST_SWEEP}")
     panel = over_time(
         "Errored by reason",
         "Deletions of Jobs that did not work, or of which nobody knows, in an hour, by what became of them and by GitRepo.",
@@ -113,12 +127,12 @@ def _errored() -> timeseries.Panel:
 def _pods() -> list[timeseries.Panel]:
     kept = [
         Ask(or_zero(f"sum by (reason) ({led(of_gitrepos('pods_retained'))})", "reason"), "{{reason}}"),
-        Ask(runs_or_zero(of_gitrepos("run_pods_retained"), "reason"), f"{{{{reason}}}}, {LAST_RUN}"),
+        Ask(swept_or_zero(of_gitrepos("run_pods_retained", *SWEEP), "reason"), f"{{{{reason}}}}, {LAST_SWEEP}"),
     ]
     gone = [
         Ask(or_zero(per_hour(of_gitrepos("pods_deleted_total"), "outcome"), "outcome"), "deleted, {{outcome}}"),
         Ask(or_zero(per_hour(of_gitrepos("pod_errors_total"), "reason"), "reason"), "error, {{reason}}"),
-        Ask(runs(of_gitrepos("run_pod_errors"), "reason"), f"error, {{{{reason}}}}, {LAST_RUN}"),
+        Ask(swept(of_gitrepos("run_pod_errors", *SWEEP), "reason"), f"error, {{{{reason}}}}, {LAST_SWEEP}"),
     ]
     return [
         stacked(

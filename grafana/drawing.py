@@ -9,10 +9,13 @@ DATASOURCE = shapes.DataSourceRef(type_val="prometheus", uid="${datasource}")
 RUNBOOKS = "https://github.com/gitjob-cleaner/gitjob-cleaner/blob/main/docs/runbooks/"
 
 FINE, NOTE, WARN, BAD = "green", "blue", "orange", "red"
-WHOLE, HALF, THIRD, QUARTER, SIXTH, EIGHTH = 24, 12, 8, 6, 4, 3
-LOW, HIGH = 4, 8
+WHOLE, HALF, THIRD, QUARTER, FIFTH, SIXTH = 24, 12, 8, 6, 5, 4
+LOW, HIGH = 4, 9
+AN_HOUR = 3_600_000
+"""In milliseconds: over so long a gap a line is drawn, where there is nothing to measure in between."""
 
 Panels = list[Builder[model.Panel]]
+_COUNTS = {"short", "suffix:/h"}
 P = TypeVar("P", stat.Panel, timeseries.Panel, bargauge.Panel, table.Panel)
 
 
@@ -56,7 +59,7 @@ def number(title: str, text: str, unit: str, *asks: Ask) -> stat.Panel:
         .description(text)
         .unit(unit)
         .height(LOW)
-        .span(EIGHTH)
+        .span(QUARTER)
         .thresholds(PLAIN)
         .no_value("none")
         .reduce_options(_last())
@@ -67,8 +70,8 @@ def number(title: str, text: str, unit: str, *asks: Ask) -> stat.Panel:
 
 
 def over_time(title: str, text: str, unit: str, *asks: Ask) -> timeseries.Panel:
-    """Lines over time."""
-    return (
+    """Lines over time; the axis of what is counted reaches to one at least, so that nothing looks like nothing."""
+    panel = (
         _targeted(timeseries.Panel(), asks)
         .title(title)
         .description(text)
@@ -80,10 +83,11 @@ def over_time(title: str, text: str, unit: str, *asks: Ask) -> timeseries.Panel:
         .no_value("none")
         .line_width(1)
         .fill_opacity(10)
-        .show_points(shapes.VisibilityMode.NEVER)
+        .show_points(shapes.VisibilityMode.AUTO)
         .tooltip(common.VizTooltipOptions().mode(shapes.TooltipDisplayMode.MULTI).sort(shapes.SortOrder.DESCENDING))
         .legend(legend("lastNotNull", "max"))
     )
+    return panel.axis_soft_max(1) if unit in _COUNTS else panel
 
 
 def stacked(title: str, text: str, unit: str, *asks: Ask) -> timeseries.Panel:
@@ -130,6 +134,7 @@ def joined(title: str, text: str, keys: Mapping[str, str], columns: Sequence[Col
         .span(WHOLE)
         .thresholds(PLAIN)
         .no_value("")
+        .min_width(90)
         .with_transformation(model.DataTransformerConfig("merge", options={}))
     )
     values = [f"Value #{_ref(n)}" for n in range(len(columns))] if len(columns) > 1 else ["Value"]

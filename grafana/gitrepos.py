@@ -1,7 +1,20 @@
 """The row that tells what the GitRepos do."""
 
-from grafana.asking import BY_GITREPO, GITREPO_LEGEND, LAST_RUN, every, led, of_gitrepos, per_hour, quantile, runs
+from grafana.asking import (
+    BY_GITREPO,
+    GITREPO_LEGEND,
+    LAST_SWEEP,
+    SWEEP,
+    every,
+    led,
+    of_gitrepos,
+    per_hour,
+    quantile,
+    swept,
+    where_not,
+)
 from grafana.drawing import (
+    AN_HOUR,
     ANY_IS_BAD,
     BAD,
     FINE,
@@ -31,8 +44,15 @@ _DELETED = of_gitrepos("jobs_deleted_total", 'gitrepo!=""')
 
 def _swept(gauge: str) -> str:
     """Sum what the last sweep told of each GitRepo; the zeros that belong to none are left out."""
-    told = of_gitrepos(f"run_{gauge}", 'mode="sweep"', 'dry_run="false"', 'gitrepo!=""')
+    told = of_gitrepos(f"run_{gauge}", *SWEEP, 'mode="sweep"', 'dry_run="false"', 'gitrepo!=""')
     return f"sum by ({BY_GITREPO}) ({told})"
+
+
+_KEPT = where_not(f"sum by ({BY_GITREPO}) ({led(of_gitrepos('jobs_retained'))})", _swept("jobs_retained"))
+_NEWEST = where_not(
+    f"max by ({BY_GITREPO}) ({led(of_gitrepos('fleet_last_success_timestamp_seconds'))})",
+    f"max by ({BY_GITREPO}) ({of_gitrepos('run_fleet_last_success_timestamp_seconds', *SWEEP)})",
+)
 
 
 def what_do_my_gitrepos_do() -> Panels:
@@ -68,7 +88,7 @@ def _numbers() -> list[stat.Panel]:
 
 
 def _number(title: str, text: str, gauge: str) -> stat.Panel:
-    now, ran = Ask(f"sum({led(every(gauge))})", "service"), Ask(runs(every(f"run_{gauge}")), LAST_RUN)
+    now, ran = Ask(f"sum({led(every(gauge))})", "service"), Ask(swept(every(f"run_{gauge}", *SWEEP)), LAST_SWEEP)
     return number(title, text, "short", now, ran).span(QUARTER)
 
 
@@ -88,7 +108,7 @@ def _durations() -> timeseries.Panel:
         for outcome in _OUTCOMES
         for q in (0.5, 0.95)
     ]
-    return over_time("How long Fleet's runs take", text, "s", *asks)
+    return over_time("How long Fleet's runs take", text, "s", *asks).span_nulls(AN_HOUR)
 
 
 def _frequency() -> timeseries.Panel:
@@ -105,11 +125,9 @@ def _longest_without_success() -> bargauge.Panel:
         "How long ago the newest succeeded Job that is still known finished: the ten longest ago. A GitRepo without "
         "one is not shown."
     )
-    now = f"max by ({BY_GITREPO}) ({led(of_gitrepos('fleet_last_success_timestamp_seconds'))})"
-    ran = f"max by ({BY_GITREPO}) ({of_gitrepos('run_fleet_last_success_timestamp_seconds')})"
-    asks = Ask(f"topk(10, time() - {now})", GITREPO_LEGEND), Ask(f"topk(10, time() - {ran})", f"{GITREPO_LEGEND}, last run")
+    oldest = Ask(f"topk(10, time() - {_NEWEST})", GITREPO_LEGEND)
     return (
-        ranked("Time since the last success", text, "s", *asks)
+        ranked("Time since the last success", text, "s", oldest)
         .thresholds(steps(FINE, (_DAY, WARN), (7 * _DAY, BAD)))
         .links(runbooks("GitRepoFailing"))
     )
@@ -117,15 +135,14 @@ def _longest_without_success() -> bargauge.Panel:
 
 def _most_kept() -> bargauge.Panel:
     text = "The ten GitRepos with most Jobs that are kept."
-    now = f"sum by ({BY_GITREPO}) ({led(of_gitrepos('jobs_retained'))})"
-    asks = Ask(f"topk(10, {now})", GITREPO_LEGEND), Ask(f"topk(10, {_swept('jobs_retained')})", f"{GITREPO_LEGEND}, last run")
-    return ranked("Most Jobs kept", text, "short", *asks).thresholds(steps(FINE, (50, WARN), (500, BAD)))
+    most = Ask(f"topk(10, {_KEPT})", GITREPO_LEGEND)
+    return ranked("Most Jobs kept", text, "short", most).thresholds(steps(FINE, (50, WARN), (500, BAD)))
 
 
 def _stuck() -> timeseries.Panel:
     text = "What does not move and is not the cleaner's to delete, by kind. `gitjob-cleaner explain` tells which, and what helps."
     now = Ask(f"max by (kind) ({led(every('stuck'))})", "{{kind}}")
-    ran = Ask(runs(every("run_stuck"), "kind"), f"{{{{kind}}}}, {LAST_RUN}")
+    ran = Ask(swept(every("run_stuck", *SWEEP), "kind"), f"{{{{kind}}}}, {LAST_SWEEP}")
     return (
         over_time("Stuck, by kind", text, "short", now, ran)
         .line_interpolation(shapes.LineInterpolation.STEP_AFTER)
@@ -134,20 +151,15 @@ def _stuck() -> timeseries.Panel:
 
 
 def _each() -> table.Panel:
-    text = "One line for each GitRepo: now, and after the last sweep of a CronJob, where there is one."
+    text = "One line for each GitRepo: what the service tells, else what the last sweep of a CronJob told."
     keys = {"cluster": "Cluster", "gitrepo_namespace": "Namespace", "gitrepo": "GitRepo"}
     grown = led(f"increase({_OF_FAILED}[$__range])")
-    newest = f"max by ({BY_GITREPO}) ({led(of_gitrepos('fleet_last_success_timestamp_seconds'))})"
-    ran_newest = f"max by ({BY_GITREPO}) ({of_gitrepos('run_fleet_last_success_timestamp_seconds')})"
     columns = [
-        Column("Kept", f"sum by ({BY_GITREPO}) ({led(of_gitrepos('jobs_retained'))})"),
-        Column("Backlog", f"sum by ({BY_GITREPO}) ({led(of_gitrepos('backlog_jobs'))})"),
+        Column("Kept", _KEPT),
+        Column("Backlog", where_not(f"sum by ({BY_GITREPO}) ({led(of_gitrepos('backlog_jobs'))})", _swept("backlog_jobs"))),
         Column("Deleted", f"round(sum by ({BY_GITREPO}) (increase({_DELETED}[$__range])))"),
+        Column("Last sweep deleted", f"{_swept('jobs_deleted')} or 0 * {_swept('backlog_jobs')}"),
         Column("Failed runs", f"round(sum by ({BY_GITREPO}) ({grown}))"),
-        Column("Last success", f"1000 * {newest}", "dateTimeFromNow"),
-        Column("Kept, last sweep", _swept("jobs_retained")),
-        Column("Backlog, last sweep", _swept("backlog_jobs")),
-        Column("Deleted, last sweep", f"{_swept('jobs_deleted')} or 0 * {_swept('backlog_jobs')}"),
-        Column("Last success, last sweep", f"1000 * {ran_newest}", "dateTimeFromNow"),
+        Column("Last success", f"1000 * {_NEWEST}", "dateTimeFromNow"),
     ]
     return joined("Each GitRepo", text, keys, columns).links(runbooks("GitRepoFailing", "GitRepoStuck"))

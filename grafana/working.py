@@ -1,9 +1,11 @@
 """The rows that tell whether it works, and whether it keeps up."""
 
-from grafana.asking import LAST_RUN, every, in_range, led, of_gitrepos, or_zero, per_hour, quantile, runs
+from grafana.asking import LAST_SWEEP, SWEEP, every, in_range, led, of_gitrepos, or_zero, per_hour, quantile, swept
 from grafana.drawing import (
+    AN_HOUR,
     ANY_IS_BAD,
     BAD,
+    FIFTH,
     FINE,
     HALF,
     NOTE,
@@ -40,12 +42,12 @@ def is_it_working() -> Panels:
 
 def is_it_keeping_up() -> Panels:
     """How late, how much, since when, until when."""
-    return [_oldest(), _next(), _backlog_now(), _cannot_read(), _lateness(), _backlog()]
+    return [_oldest(), _next(), _backlog_now(), *_cannot_read(), _lateness(), _backlog()]
 
 
 def _last_success() -> stat.Panel:
     succeeded = Ask(f"time() - max by (cluster) ({led(every('last_success_timestamp_seconds'))})", "service {{cluster}}")
-    ran = Ask(runs(f"time() - {every('run_last_success_timestamp_seconds')}", how="min"), LAST_RUN)
+    ran = Ask(swept(f"time() - {every('run_last_success_timestamp_seconds', *SWEEP)}", how="min"), LAST_SWEEP)
     text = (
         "How long ago a sweep of everything last went well. The service sweeps every 15 minutes by default, whatever "
         "it has seen in between."
@@ -74,26 +76,22 @@ def _leaders() -> stat.Panel:
 
 
 def _version() -> stat.Panel:
-    text = "The versions of the cleaner that run, and those of the last runs. Two at a time are an upgrade under way."
-    running = Ask(f"count by (version) ({every('build_info')})", "{{version}}")
-    ran = Ask(runs(every("run_info"), "version", "max"), f"{{{{version}}}} {LAST_RUN}")
-    return number("Version", text, "short", running, ran).span(SIXTH).text_mode(shapes.BigValueTextMode.NAME)
+    text = "The versions of the cleaner that run, and those of the last sweeps. Two at a time are an upgrade under way."
+    asked = Ask(f"count by (version) ({every('build_info')}) or count by (version) ({every('run_info', *SWEEP)})", "{{version}}")
+    return number("Version", text, "short", asked).span(SIXTH).text_mode(shapes.BigValueTextMode.NAME)
 
 
 def _fleet() -> stat.Panel:
-    text = (
-        "The lowest version of Fleet that may be running. Rules for deleting depend on it; what cannot be read counts "
-        "as the oldest."
-    )
-    running = Ask(f"max by (version) ({led(every('fleet_info'))})", "{{version}}")
-    ran = Ask(runs(every("run_info"), "fleet", "max"), f"{{{{fleet}}}} {LAST_RUN}")
-    return number("Fleet's version", text, "short", running, ran).span(SIXTH).text_mode(shapes.BigValueTextMode.NAME)
+    text = "The lowest version of Fleet that may be running. Rules for deleting depend on it; what cannot be read is the oldest."
+    ran = f'label_replace({every("run_info", *SWEEP)}, "version", "$1", "fleet", "(.+)")'
+    asked = Ask(f"max by (version) ({led(every('fleet_info'))}) or max by (version) ({ran})", "{{version}}")
+    return number("Fleet's version", text, "short", asked).span(SIXTH).text_mode(shapes.BigValueTextMode.NAME)
 
 
 def _errors() -> stat.Panel:
     text = "Deletions of Jobs in this time that failed, were denied, or of which nobody knows; and those of the last runs."
     happened = Ask(in_range(every("job_deletions_total", _UNDONE)), "service")
-    ran = Ask(runs(of_gitrepos("run_job_errors")), LAST_RUN)
+    ran = Ask(swept(of_gitrepos("run_job_errors", *SWEEP)), LAST_SWEEP)
     return (
         number("Errors", text, "short", happened, ran)
         .span(SIXTH)
@@ -123,7 +121,7 @@ def _state() -> stat.Panel:
 def _passes() -> Panels:
     ended = Ask(per_hour(every("sweeps_total"), "outcome"), "{{outcome}}")
     took = [Ask(quantile(q, "sweep_duration_seconds"), f"p{q * 100:g}") for q in (0.5, 0.95)]
-    ran = Ask(runs(every("run_duration_seconds"), how="max"), LAST_RUN)
+    ran = Ask(swept(every("run_duration_seconds", *SWEEP), how="max"), LAST_SWEEP)
     by_outcome = stacked(
         "Sweeps by outcome",
         "Passes that ended, in an hour: of everything (at a start, by the interval, by a new leader) and of what a watch saw.",
@@ -132,14 +130,14 @@ def _passes() -> Panels:
     )
     how_long = over_time(
         "How long sweeps take",
-        "Half of the passes, and 95 of 100, took no longer; and how long the last runs took.",
+        "Half of the passes, and 95 of 100, took no longer; and how long the last sweep of a CronJob took.",
         "s",
         *took,
         ran,
     )
     return [
         colours(by_outcome, _OUTCOME_COLOURS).span(HALF).links(runbooks("SweepStale", "Braked")),
-        how_long.span(HALF),
+        how_long.span(HALF).span_nulls(AN_HOUR),
     ]
 
 
@@ -148,7 +146,7 @@ def _oldest() -> stat.Panel:
     waited = Ask(or_zero(f"max(time() - {led(every('oldest_due_timestamp_seconds'))})"), "service")
     return (
         number("The oldest waits for", text, "s", waited)
-        .span(QUARTER)
+        .span(FIFTH)
         .thresholds(steps(FINE, (900, WARN), (3600, BAD)))
         .links(runbooks("BacklogGrowing"))
     )
@@ -160,13 +158,13 @@ def _next() -> stat.Panel:
         "is about to go."
     )
     until = Ask(f"min({led(every('next_due_timestamp_seconds'))}) - time()", "service")
-    return number("The next comes due in", text, "s", until).span(QUARTER)
+    return number("The next comes due in", text, "s", until).span(FIFTH)
 
 
 def _backlog_now() -> stat.Panel:
     text = "Jobs that are due and still there, now and after the last runs."
     now = Ask(f"sum({led(of_gitrepos('backlog_jobs'))})", "service")
-    ran = Ask(runs(of_gitrepos("run_backlog_jobs")), LAST_RUN)
+    ran = Ask(swept(of_gitrepos("run_backlog_jobs", *SWEEP)), LAST_SWEEP)
     return (
         number("Backlog", text, "short", now, ran)
         .span(QUARTER)
@@ -175,27 +173,33 @@ def _backlog_now() -> stat.Panel:
     )
 
 
-def _cannot_read() -> stat.Panel:
-    text = "Namespaces in which nothing is judged or deleted, for they cannot be read; and objects that could not even be named."
-    asks = [
-        Ask(f"max({led(every('namespaces_refused'))})", "Namespaces"),
-        Ask(f"max({led(every('unreadable_objects'))})", "objects"),
-        Ask(runs(every("run_namespaces_refused"), how="max"), f"Namespaces, {LAST_RUN}"),
-        Ask(runs(every("run_unreadable_objects"), how="max"), f"objects, {LAST_RUN}"),
-    ]
-    return number("It cannot read", text, "short", *asks).span(QUARTER).thresholds(ANY_IS_BAD).links(runbooks("NamespaceRefused"))
+def _cannot_read() -> Panels:
+    told = {
+        "namespaces_refused": (
+            "Namespaces refused",
+            "Namespaces in which nothing is judged or deleted, for they cannot be read.",
+        ),
+        "unreadable_objects": ("Unreadable", "Objects that could not even be named."),
+    }
+    panels: Panels = []
+    for gauge, (title, text) in told.items():
+        now, ran = Ask(f"max({led(every(gauge))})", "service"), Ask(swept(every(f"run_{gauge}", *SWEEP), how="max"), LAST_SWEEP)
+        panels.append(
+            number(title, text, "short", now, ran).span(SIXTH).thresholds(ANY_IS_BAD).links(runbooks("NamespaceRefused"))
+        )
+    return panels
 
 
 def _lateness() -> timeseries.Panel:
     text = "How long after its last reason to stay had ended a Job was gone: half of them, 95 and 99 of 100 were no later."
     asks = [Ask(quantile(q, "lateness_seconds"), f"p{q * 100:g}") for q in (0.5, 0.95, 0.99)]
-    return over_time("Lateness", text, "s", *asks).span(HALF).links(runbooks("BacklogGrowing"))
+    return over_time("Lateness", text, "s", *asks).span(HALF).span_nulls(AN_HOUR).links(runbooks("BacklogGrowing"))
 
 
 def _backlog() -> timeseries.Panel:
     text = "Jobs that are due and still there, over time. A run's value stays until the next run."
     now = Ask(f"sum({led(of_gitrepos('backlog_jobs'))})", "service")
-    ran = Ask(runs(of_gitrepos("run_backlog_jobs")), LAST_RUN)
+    ran = Ask(swept(of_gitrepos("run_backlog_jobs", *SWEEP)), LAST_SWEEP)
     return (
         over_time("Backlog over time", text, "short", now, ran)
         .span(HALF)
