@@ -29,7 +29,7 @@ from tests.world.pushgateway import Pushgateway
 
 SCRAPE_INTERVAL = 2.0
 REFRESH = 5.0
-RUN_EVERY = 30.0
+SWEEP_EVERY = 30.0
 """Seconds between the sweeps of what would be a CronJob."""
 
 ROOT = Path(__file__).parent.parent
@@ -50,8 +50,8 @@ class World(NamedTuple):
 
 
 @contextlib.contextmanager
-def watched(port: int = 0) -> Iterator[World]:
-    """All of it, until the end of the `with`; `port` is the page's."""
+def watched(port: int = 0, *, sweeps: bool = True) -> Iterator[World]:
+    """All of it, or all but the CronJob's sweeps, until the end of the `with`; `port` is the page's."""
     _must_have("prometheus", "prometheus-pushgateway")
     built()  # what cannot be built is told before anything runs, too
     with tempfile.TemporaryDirectory(prefix="gitjob-cleaner-monitoring-") as name, contextlib.ExitStack() as running:
@@ -62,7 +62,8 @@ def watched(port: int = 0) -> Iterator[World]:
         guard = f"127.0.0.1:{listen}"
         _started("guard", folder, environment, running, "--listen", guard)
         gateway = running.enter_context(Pushgateway())
-        running.enter_context(_runs(folder, environment, gateway.url))
+        if sweeps:
+            running.enter_context(_sweeping(folder, environment, gateway.url))
         prometheus = running.enter_context(_prometheus(cleaner, guard, gateway.address))
         page = running.enter_context(Page(prometheus.url, scrape_interval=SCRAPE_INTERVAL, refresh=REFRESH, port=port))
         yield World(page.url, prometheus, f"http://{cleaner}", gateway.url)
@@ -101,7 +102,7 @@ def _told(demo: Child) -> tuple[str, dict[str, str]]:
 
 
 @contextlib.contextmanager
-def _runs(folder: Path, environment: Mapping[str, str], gateway: str) -> Iterator[None]:
+def _sweeping(folder: Path, environment: Mapping[str, str], gateway: str) -> Iterator[None]:
     """The sweeps of a CronJob beside the service, one after another; each tells a Pushgateway what it came to."""
     over = threading.Event()
     sweep = _command(environment, "sweep", "--yes", "--pushgateway", gateway)
@@ -112,7 +113,7 @@ def _runs(folder: Path, environment: Mapping[str, str], gateway: str) -> Iterato
             while run.alive() and not over.wait(0.2):
                 pass
             run.stop()
-            over.wait(RUN_EVERY)
+            over.wait(SWEEP_EVERY)
 
     thread = threading.Thread(target=go)
     thread.start()

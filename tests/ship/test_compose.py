@@ -1,4 +1,4 @@
-"""`compose.yaml` cannot be run by the tests, which have no Docker: its shape, what it mounts, and what its parts say of each other."""
+"""`compose.yaml`, which the tests cannot run for want of Docker: its shape, what it mounts, what its parts say of each other."""
 
 import re
 from pathlib import Path
