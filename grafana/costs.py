@@ -120,7 +120,7 @@ def _watches() -> list[timeseries.Panel]:
 
 def _cpu() -> timeseries.Panel:
     used = Ask(f"{rate(every('process_cpu_seconds_total'))} {_OURS}", "{{job}} {{instance}}")
-    return over_time("Processor", "Processor time by the second: 1 is a whole processor.", "none", used).span(QUARTER)
+    return over_time("Processor", "Processor time by the second: 100% is a whole processor.", "percentunit", used).span(QUARTER)
 
 
 def _memory() -> timeseries.Panel:
