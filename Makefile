@@ -1,6 +1,6 @@
 # gitjob-cleaner: `make demo` shows it at work, `make test` sets up everything and passes all tests.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all test-lowest test-system test-long system check docs bench bench-service lock clean
+.PHONY: help install demo demo-monitoring picture test test-all test-lowest test-system test-long system check docs bench bench-service lock clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 BESIDE := -n 2 --dist loadfile --no-loadscope-reorder
 
 help: ## list what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .venv/pyvenv.cfg:
 	@test -n "$(PYTHON)" || { echo "no Python 3.11 or newer found: set PYTHON=/path/to/python3"; exit 1; }
@@ -31,6 +31,13 @@ install: .venv/demo ## install the command into .venv/bin
 
 demo: .venv/demo ## watch it clean an embedded sandbox (FOR=30s ends by itself)
 	@$(BIN)/gitjob-cleaner demo $(if $(FOR),--for $(FOR))
+
+demo-monitoring: .venv/demo ## the demo with Prometheus and the dashboard beside it (after make system; FOR=60s)
+	@$(BIN)/python -m grafana.monitoring $(if $(FOR),--for $(FOR))
+
+picture: .venv/demo ## take the README's picture of the dashboard anew (after make system)
+	@mkdir -p docs/images
+	$(BIN)/python -m grafana.screenshot docs/images/dashboard.png $(if $(FOR),--for $(FOR))
 
 check: .venv/test ## format, lint, types and floors
 	$(BIN)/ruff format --check .
@@ -57,7 +64,7 @@ test-lowest: ## the core and the doors with the oldest versions of our libraries
 
 test-all: test test-lowest test-system test-long bench bench-service ## all of it (after make system)
 
-system: ## install from Debian what only test-all needs: prometheus, promtool, prometheus-pushgateway, chromium
+system: ## install from Debian what only test-all needs: prometheus, promtool, prometheus-pushgateway, chromium, nodejs, npm
 	@sh tests/world/system.sh
 
 docs: .venv/test ## write the parts of the docs that come from the code

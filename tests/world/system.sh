@@ -5,7 +5,7 @@ set -eu
 say() { echo "make system: $*" >&2; }
 
 missing() {
-    for program in prometheus promtool prometheus-pushgateway chromium; do
+    for program in prometheus promtool prometheus-pushgateway chromium node npm; do
         command -v "$program" >/dev/null || printf ' %s' "$program"
     done
 }
@@ -13,10 +13,14 @@ missing() {
 # Purely virtual names and names that only other packages mention pass `apt-cache show` without a line.
 known() { apt-cache show "$1" 2>/dev/null | grep -q .; }
 
-# A program's package has its name; until Debian 13 promtool came with prometheus.
+# A program's package has its name, but for node; until Debian 13 promtool came with prometheus.
 packages() {
     for name in $wanted; do
-        if [ "$name" != promtool ] || known promtool; then printf ' %s' "$name"; fi
+        case $name in
+            node) printf ' nodejs' ;;
+            promtool) if known promtool; then printf ' promtool'; fi ;;
+            *) printf ' %s' "$name" ;;
+        esac
     done
 }
 
@@ -42,7 +46,7 @@ hold_services() {
 # Neither now, if the machine's own policy let them start, nor after the next boot.
 silence_services() {
     for name in $(packages); do
-        if [ "$name" = chromium ] || [ "$name" = promtool ]; then continue; fi
+        case $name in prometheus | prometheus-pushgateway) ;; *) continue ;; esac
         service "$name" stop || true
         if command -v systemctl; then systemctl disable "$name" || true; else update-rc.d "$name" disable || true; fi
     done >/dev/null 2>&1
