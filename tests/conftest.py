@@ -1,6 +1,7 @@
 """What all tests share: one real API for the session, and nothing left behind by any test."""
 
 import threading
+import time
 from collections.abc import Iterator
 
 import hypothesis
@@ -29,6 +30,16 @@ def _no_thread_left() -> Iterator[None]:
     before = set(threading.enumerate())
     yield
     for thread in set(threading.enumerate()) - before:
-        thread.join(5)
+        _join(thread)
     left = [thread.name for thread in set(threading.enumerate()) - before if thread.is_alive()]
     assert left == []
+
+
+def _join(thread: threading.Thread) -> None:
+    """Wait for a thread, which may be about to be started by another one that lives longer, such as a server's."""
+    for _ in range(500):
+        try:
+            return thread.join(5)
+        except RuntimeError:
+            time.sleep(0.01)
+    raise TimeoutError(f"{thread.name} was made and never started")
