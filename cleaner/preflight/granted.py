@@ -1,6 +1,6 @@
 """The lines on rights: one for each right that is there, and one for each place where it is not."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from cleaner.cluster import Allowed, Reviews
 from cleaner.preflight.lines import Line, State, fine
@@ -19,16 +19,14 @@ class Granted:
 
     def everything_is_refused(self) -> bool:
         """Whether nothing that is needed is allowed."""
-        return not any(self._answers[access].allowed for right in self._needed() for access in right.accesses(self._use))
+        needed = [access for right in self._rights if right.needed for access in right.accesses(self._use)]
+        return bool(needed) and not any(self._answers[access].allowed for access in needed)
 
     def may_read(self, resource: str) -> bool:
         """Whether we may get a resource in our own Namespace, as far as that is in the table."""
         places = (Where.CLUSTER, Where.OWN)
         mine = [each for each in self._rights if each.where in places and (each.verb, each.resource) == ("get", resource)]
         return bool(mine) and all(self._answers[access].allowed for right in mine for access in right.accesses(self._use))
-
-    def _needed(self) -> Iterable[Right]:
-        return (right for right in self._rights if right.needed)
 
     def lines(self) -> Iterator[Line]:
         """Yield the lines, in the order of the table."""

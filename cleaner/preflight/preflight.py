@@ -64,6 +64,7 @@ class Preflight:
         self._cluster, self._leases, self._terms, self._clock = cluster, leases, terms, clock
         self._use = terms.use
         self._user = self._kubernetes = ""
+        self._missing: set[str] = set()
         self._fleet: Fleet | None = None
 
     def check(self) -> Checked:
@@ -127,6 +128,7 @@ class Preflight:
             setting = "own_namespace" if name == self._use.own_namespace else "namespaces"
             try:
                 if self._cluster.namespace(name) is None:
+                    self._missing.add(name)
                     yield failed("namespace", f"there is no Namespace {name}", f"make it, or set {setting} right")
                 else:
                     there.append(name)
@@ -143,8 +145,8 @@ class Preflight:
             yield clean_up_line(self._cluster, self._terms.keeps)
 
     def _brakes(self, granted: Granted) -> Iterator[Line]:
-        """Tell of a pause, where one is looked for and could be read: a right that is missing has been told."""
-        if self._use.command not in _PAUSED:
+        """Tell of a pause, where one is looked for and could be read: a Namespace or a right that is missing has been told."""
+        if self._use.command not in _PAUSED or self._use.own_namespace in self._missing:
             return
         if not self._use.own_namespace:
             yield fine("pause", "there is no place for one", "own_namespace names where gitjob-cleaner/pause would stop it")
