@@ -22,6 +22,9 @@ from cleaner.settings.load import BadSettings
 Write = Callable[[Callable[[], None]], None]
 """Runs what writes to standard output, whatever becomes of that."""
 
+_NAMED = 10
+"""Namespaces that are named in a line; of more, how many there are."""
+
 _SKIPPING = ("sweep", "run", "migrate")
 """Commands that do not even look at a named Namespace that is excluded."""
 
@@ -124,6 +127,8 @@ def _elects(settings: Settings, command: str) -> bool:
 
 
 def _scope_in_words(settings: Settings) -> str:
-    words = f"Namespaces {', '.join(settings.namespaces)}" if settings.namespaces else "the whole cluster"
+    names = settings.namespaces
+    more = f" and {len(names) - _NAMED} more" if names[_NAMED:] else ""
+    words = f"Namespaces {', '.join(names[:_NAMED])}{more}" if names else "the whole cluster"
     words += f", without {', '.join(settings.exclude_namespaces)}" if settings.exclude_namespaces else ""
     return words + (f", GitRepos with {settings.selector}" if settings.selector else "")

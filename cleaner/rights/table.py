@@ -56,7 +56,7 @@ def _right(verb: str, of: Resource, where: Where, purpose: str, lost: str = "", 
 
 def _sweep(use: Use) -> Iterator[Right]:
     yield from _pass(use)
-    yield from _fleet(use, "Fleet counts as the oldest: current Jobs stay, and so do those of GitRepos that look asleep")
+    yield from _fleet(use, "Fleet counts as the oldest: no current Job goes, and no Job of a GitRepo that looks asleep")
 
 
 def _pass(use: Use) -> Iterator[Right]:
