@@ -202,10 +202,11 @@ def test_a_migration(plane: ControlPlane, place: str, home: str) -> None:
     assert jobs_of(plane, place) == {seed.job_name("bad", bad.object["spec"]["repo"], HEAD)}
 
 
-def test_an_explanation(plane: ControlPlane, place: str) -> None:
+@pytest.mark.parametrize("scope", ["named", "cluster"])
+def test_an_explanation(plane: ControlPlane, place: str, scope: str) -> None:
     wanted = seed.gitrepo(place, "shop")
     seed.put(plane, [wanted, *(seed.job(wanted, commit, "failed") for commit in seed.commits(wanted, 2))])
-    exactly = Exactly.of(plane, Mode("explain", {"namespaces": place, "orphaned_pods": "true"}))
+    exactly = Exactly.of(plane, Mode("explain", scoped(scope, place, orphaned_pods="true")))
 
     assert exactly.run(f"{place}/shop").code == 0
     exactly.must_have_used_all()
@@ -223,15 +224,17 @@ def forced(plane: ControlPlane, place: str, name: str = "shop") -> int:
     return int(plane.request("GET", f"{GITREPOS.format(place)}/{name}")[1]["spec"].get("forceSyncGeneration", 0))
 
 
-def test_a_retry(plane: ControlPlane, place: str) -> None:
+@pytest.mark.parametrize("scope", ["named", pytest.param("cluster", marks=pytest.mark.long)])
+def test_a_retry(plane: ControlPlane, place: str, scope: str) -> None:
     """By its full name, and by its bare one."""
     blocked(plane, place)
-    blocked(plane, place, "blog")
-    exactly = Exactly.of(plane, Mode("retry", {"namespaces": place, "wait": "true", "wait_limit": "2s"}))
+    blocked(plane, place, f"blog-{scope}")
+    exactly = Exactly.of(plane, Mode("retry", scoped(scope, place, wait="true", wait_limit="2s")))
 
-    assert [exactly.run(name).code for name in (f"{place}/shop", "blog")] == [1, 1]  # there is no Fleet that would run it
+    ended = [exactly.run(name).code for name in (f"{place}/shop", f"blog-{scope}")]
+    assert ended == [1, 1]  # there is no Fleet that would run them
     exactly.must_have_used_all()
-    assert (forced(plane, place), forced(plane, place, "blog")) == (1, 1)
+    assert (forced(plane, place), forced(plane, place, f"blog-{scope}")) == (1, 1)
 
 
 def test_a_retry_of_all_that_failed(plane: ControlPlane, place: str) -> None:
@@ -270,10 +273,11 @@ def test_a_guard(plane: ControlPlane, place: str, home: str, scope: str) -> None
     assert [reason for reason, _ in events_of(plane, place)] == ["LastError"]
 
 
-def test_a_release(plane: ControlPlane, place: str) -> None:
-    """In two Namespaces, one of which has no GitRepo."""
+@pytest.mark.parametrize("scope", ["named", "cluster"])
+def test_a_release(plane: ControlPlane, place: str, scope: str) -> None:
+    """In two Namespaces, one of which has no GitRepo, or in all."""
     put_gitrepo(plane, place, "shop", FLEETS, GUARD)
-    exactly = Exactly.of(plane, Mode("release", {"namespaces": f"{place},{seed.namespace(plane)}"}))
+    exactly = Exactly.of(plane, Mode("release", scoped(scope, f"{place},{seed.namespace(plane)}")))
 
     assert exactly.run().code == 0
     exactly.must_have_used_all()
