@@ -20,7 +20,7 @@ from tests.world.control_plane import ControlPlane
 from tests.world.pods import PODS
 
 FLEET = "cattle-fleet-system"
-ACCOUNTS = [f"account-{n}" for n in range(20)]
+ACCOUNTS = [f"account-{n}" for n in range(40)]
 HEAD = seed.sha("head")
 AT_ONCE = {"settle": "0s", "failed_keep": "0", "failed_age": "1h"}
 ALL = {**AT_ONCE, "current": "all", "orphaned_pods": "true"}
@@ -130,21 +130,87 @@ def test_a_plain_sweep_of_the_whole_cluster(plane: ControlPlane, place: str) -> 
     assert {line["result"] for line in said.document["jobs"] if line["namespace"] == place} == {"deleted", "terminating"}
 
 
-def test_a_dry_run_needs_no_more_than_it_says(plane: ControlPlane, place: str) -> None:
-    """Here with nothing that it can do without."""
-    fill(plane, place)
-    mode = Mode("sweep", {"namespaces": place, "dry_run": "true", "fleet_version": "v0.16.1", **ALL})
+class GuardProcess(Running):
+    """A guard under way."""
+
+    COMMAND = ("guard",)
+
+
+def bare(plane: ControlPlane, mode: Mode) -> Path:
+    """The kubeconfig of an account that lacks all that a mode can do without."""
     account = next(_ACCOUNTS)
     config = plane.kubeconfig(token=account)
     grant(plane, account, mode.use, lambda right, _: not right.needed)
-    eventually(lambda: run("check", "sweep", *mode.line(), kubeconfig=config).code == 0)
-    before = jobs_of(plane, place)
+    eventually(lambda: run("check", mode.command, *mode.line(), kubeconfig=config).code == 0)
+    return config
+
+
+def test_a_dry_run_needs_no_more_than_it_says(plane: ControlPlane, place: str) -> None:
+    fill(plane, place)
+    mode = Mode("sweep", {"namespaces": place, "dry_run": "true", "fleet_version": "v0.16.1", **ALL})
+    config, before = bare(plane, mode), jobs_of(plane, place)
 
     said = run("sweep", "--output", "json", *mode.line(), kubeconfig=config)
 
     assert (said.code, said.document["refused"], said.document["brake"]) == (0, [], None)
     assert said.document["totals"]["results"] == {"would-delete": 4}
     assert jobs_of(plane, place) == before
+
+
+def test_a_sweep_can_do_without_what_it_says(plane: ControlPlane, place: str, home: str) -> None:
+    polled = seed.stamp(seed.ago(seconds=1))  # without a version in sight, one that is not polled is left alone
+    wanted = seed.gitrepo(place, "shop", lastPollingTriggered=polled)
+    seed.put(plane, [wanted, *(seed.job(wanted, c, "failed", finished=seed.ago(hours=200)) for c in seed.commits(wanted, 2))])
+    mode = Mode("sweep", {"namespaces": place, "own_namespace": home, **AT_ONCE})
+
+    said = run("sweep", *mode.line(), kubeconfig=bare(plane, mode))
+
+    assert (said.code, jobs_of(plane, place)) == (0, set()), said
+
+
+@pytest.mark.parametrize("flags", [{}, {"all_failed": "true"}], ids=["one", "all"])
+def test_a_retry_can_do_without_what_it_says(plane: ControlPlane, place: str, flags: dict[str, str]) -> None:
+    """But for Jobs of old Fleets, which it can do nothing for."""
+    wanted = seed.gitrepo(place, "shop", commit=HEAD, failed=True)
+    seed.put(plane, [wanted, seed.job(wanted, HEAD, "failed", finished=seed.ago(hours=1))])
+    mode = Mode("retry", {"namespaces": place, **flags})
+
+    said = run("retry", *([] if flags else [f"{place}/shop"]), *mode.line(), kubeconfig=bare(plane, mode))
+
+    assert (said.code, forced(plane, place)) == (0, 1), said
+
+
+def test_an_explanation_can_do_without_what_it_says(plane: ControlPlane, place: str) -> None:
+    wanted = seed.gitrepo(place, "shop")
+    seed.put(plane, [wanted, seed.job(wanted, HEAD, "failed")])
+    mode = Mode("explain", {"namespaces": place, "orphaned_pods": "true"})
+
+    said = run("explain", f"{place}/shop", *mode.line(), kubeconfig=bare(plane, mode))
+
+    assert (said.code, "Kept errors cannot be read" in said.out) == (0, True), said
+
+
+def test_a_guard_can_do_without_what_it_says(plane: ControlPlane, place: str, home: str) -> None:
+    put_pod(plane, put_gitrepo(plane, place), "orphan")
+    mode = Mode("guard", {"namespaces": place, "own_namespace": home})
+    with GuardProcess(bare(plane, mode), *mode.line()) as guard:
+        held(plane, place)
+        delete(plane, place)
+        free(plane, place)
+        assert guard.terminate() == 0
+
+    assert names_of(plane, PODS.format(place)) == {"orphan"}
+
+
+@pytest.mark.long
+def test_the_service_can_do_without_what_it_says(plane: ControlPlane, place: str, home: str) -> None:
+    fill(plane, place)
+    serving = {"own_namespace": home, "leader_election": "true", "lease_duration": "3s", "evidence": "true"}
+    mode = Mode("run", {"namespaces": place, **serving, **ALL})
+    with Running(bare(plane, mode), *mode.line()) as service:
+        eventually(lambda: jobs_of(plane, place) == set(), lambda: "".join(service.lines[-20:]))
+        eventually(lambda: names_of(plane, PODS.format(place)) == {"shop-of-the-job"})
+        assert service.terminate() == 0
 
 
 @pytest.mark.parametrize("scope", ["named", pytest.param("cluster", marks=pytest.mark.long)])
@@ -245,12 +311,6 @@ def test_a_retry_of_all_that_failed(plane: ControlPlane, place: str) -> None:
     assert exactly.run().code == 0
     exactly.must_have_used_all()
     assert forced(plane, place) == 1
-
-
-class GuardProcess(Running):
-    """A guard under way."""
-
-    COMMAND = ("guard",)
 
 
 @pytest.mark.parametrize("scope", ["named", "cluster"])
