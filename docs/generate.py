@@ -1,13 +1,15 @@
-"""Write what comes from the code: the README's table of settings, the schema of a pass, the page on metrics, the dashboard."""
+"""Write what comes from the code: the table of settings, the schema of a pass, the pages on metrics and rights, the dashboard."""
 
 import json
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
 from cleaner.metrics import LABELS, RUNS, SECTIONS, Metric
 from cleaner.report import Document
+from cleaner.rights import Right, Use, Where, rights
 from cleaner.settings import describe_default, fields_of
 from grafana import dashboard
 
@@ -88,6 +90,46 @@ Pushgateway with `honor_labels: true`.
 
 {queries}"""
 
+_RIGHTS = """\
+# Rights
+
+Written from the code by `make docs`. `gitjob-cleaner check` asks for exactly these, and a test runs every command with exactly
+these.
+
+*Looked after* means each Namespace of `namespaces`, by a Role in it, or the whole cluster, by a ClusterRole, where none are
+named. *Own* is the Namespace of `own_namespace` (in a Pod it is found; without one nothing is asked of it), *Fleet's* that of
+`fleet_namespace`. Where the last cell is empty the command cannot do its work without; elsewhere it says what is lost. A row
+with a setting is needed beside the others where that is set. A dry run of `sweep`, `run` or `migrate` can do without all that
+deletes, patches, creates or updates. The names of Leases end with `instance`, or with what comes from `namespaces` and
+`selector`: `check` tells them.
+
+{commands}
+## check
+
+What Kubernetes gives to every account (`system:basic-user`, `system:discovery`, `system:public-info-viewer`) is enough to ask
+for all of them; Namespaces, Fleet's version, the Lease and a pause it reads by the rights of the command that it checks for.
+With `get` on `cronjobs.batch` in Fleet's Namespace it sees Fleet's own clean-up, too.
+"""
+
+_PLAIN = {"own_namespace": "own", "events": False, "watches": False}
+_CURRENT: Mapping[str, Mapping[str, object]] = {
+    "current: succeeded": {"current": "succeeded"},
+    "current: all": {"current": "all"},
+    "orphaned_pods": {"orphaned_pods": True},
+}
+_WATCH: Mapping[str, Mapping[str, object]] = {"watch": {"watches": True}, "events": {"events": True}}
+_ELECTION: Mapping[str, Mapping[str, object]] = {"leader_election": {"elects": True}}
+_SETTINGS: Mapping[str, Mapping[str, Mapping[str, object]]] = {
+    "sweep": _CURRENT,
+    "run": {**_WATCH, **_ELECTION, **_CURRENT, "evidence": {"evidence": True}},
+    "migrate": _ELECTION,
+    "explain": {"orphaned_pods": {"orphaned_pods": True}},
+    "retry": {"wait": {"wait": True}, "all_failed": {"all_failed": True}, "nudge": {"nudge": True}},
+    "guard": _WATCH,
+    "release": {},
+}
+"""Settings on which the rights of a command depend."""
+
 
 def settings_table() -> str:
     """Every setting: its name, what it takes, its default and its meaning."""
@@ -125,12 +167,57 @@ def _metrics_table(table: tuple[Metric, ...]) -> str:
     return "\n".join(rows) + "\n"
 
 
+def rights_page() -> str:
+    """The page on rights."""
+    return _RIGHTS.format(commands="\n".join(f"## {command}\n\n{_rights_table(command)}" for command in _SETTINGS))
+
+
+def _rights_table(command: str) -> str:
+    rows = ["| right | on | where | with | for | without it |", "|---|---|---|---|---|---|"]
+    plain = _rights_by_place(command, {})
+    rows += [_rights_row(right, where, "") for right, where in plain.items()]
+    for setting, change in _SETTINGS[command].items():
+        more = _rights_by_place(command, change)
+        rows += [_rights_row(right, where, f"`{setting}`") for right, where in more.items() if right not in plain]
+    return "\n".join(rows) + "\n"
+
+
+def _rights_by_place(command: str, change: Mapping[str, object]) -> dict[Right, str]:
+    """Each right, under one place for both scopes, and where it is needed in words."""
+    everywhere, named = (
+        dict(_abstract(Use(**{"command": command, **_PLAIN, **change, "namespaces": names})))  # type: ignore[arg-type]
+        for names in (None, ("a",))
+    )
+    only = {True: " (no `namespaces`)", False: " (with `namespaces`)"}
+    return {
+        right: where + ("" if right in everywhere and right in named else only[right in everywhere])
+        for right, where in {**everywhere, **named}.items()
+    }
+
+
+def _abstract(use: Use) -> Iterator[tuple[Right, str]]:
+    words = {Where.NAMED: "looked after", Where.OWN: "own", Where.FLEET: "Fleet's", Where.CLUSTER: "the whole cluster"}
+    for right in rights(use):
+        scope = right.where is use.scope
+        yield (
+            msgspec.structs.replace(right, where=Where.NAMED if scope else right.where),
+            words[Where.NAMED if scope else right.where],
+        )
+
+
+def _rights_row(right: Right, where: str, setting: str) -> str:
+    resource = f"{right.resource}.{right.group}" if right.group else right.resource
+    name = f" `{right.name}`" if right.name else ""
+    return f"| `{right.verb}` | `{resource}`{name} | {where} | {setting} | {right.purpose} | {right.lost} |"
+
+
 def main() -> None:
     """Write all of them."""
     page = ROOT / "README.md"
     page.write_text(readme(page.read_text(encoding="utf-8")), encoding="utf-8")
     (ROOT / "docs/sweep.schema.json").write_text(schema(), encoding="utf-8")
     (ROOT / "docs/metrics.md").write_text(metrics(), encoding="utf-8")
+    (ROOT / "docs/rights.md").write_text(rights_page(), encoding="utf-8")
     dashboard.main()
 
 

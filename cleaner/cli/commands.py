@@ -23,6 +23,9 @@ from cleaner.sweep import Canary, Sweep
 
 Command = Callable[[Settings, Mapping[str, str]], int]
 
+_POSITIONAL = ("gitrepo", "checked")
+"""What the command line names without a flag: no settings."""
+
 
 def dispatch(command: str, flags: Mapping[str, str]) -> int:
     """Load the settings and run a command; return its exit code (design: 2 settings, 3 refused, 4 unreachable)."""
@@ -31,7 +34,7 @@ def dispatch(command: str, flags: Mapping[str, str]) -> int:
 
         return demo(flags)
     try:
-        settings = load_settings({name: text for name, text in flags.items() if name != "gitrepo"}, os.environ)
+        settings = load_settings({name: text for name, text in flags.items() if name not in _POSITIONAL}, os.environ)
         return _COMMANDS[command](settings, flags)
     except TOLD as error:
         return _said(str(error), code_of(error))
@@ -68,6 +71,12 @@ def _release(settings: Settings, _flags: Mapping[str, str]) -> int:
     from cleaner.cli.guarding import release
 
     return release(settings)
+
+
+def _check(settings: Settings, flags: Mapping[str, str]) -> int:
+    from cleaner.cli.checking import check  # all that the other commands are wired with
+
+    return check(settings, flags, _written)
 
 
 def _retry(settings: Settings, flags: Mapping[str, str]) -> int:
@@ -160,4 +169,5 @@ _COMMANDS: Mapping[str, Command] = {
     "retry": _retry,
     "guard": _guard,
     "release": _release,
+    "check": _check,
 }

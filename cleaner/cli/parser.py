@@ -15,8 +15,10 @@ COMMANDS = {
     "guard": "a service of its own: hold GitRepos that are deleted until their last error is told and their Pods are gone",
     "release": "take the finalizer of guard off every GitRepo, once: before you uninstall",
     "retry": "run a GitRepo that failed again, or all that failed, as Fleet itself does",
+    "check": "before you install: what a command needs here, and whether it is there, line by line; nothing is changed",
     "demo": "watch it at work on an embedded sandbox, without a cluster",
 }
+_UNCHECKED = ("check", "demo")
 _OF_DELETING = {"dry_run", "yes", "max_deletions", "delete_rate", "delete_workers"}
 _OF_SERVING = {"interval", "watch", "listen", "leader_election", "lease_duration", "events", "metrics_per_gitrepo"}
 _OF_RETRYING = {"wait", "all_failed", "retry_limit", "retry_pause", "nudge"}
@@ -58,6 +60,7 @@ _LEFT_OUT = {
     "explain": _OF_DELETING | _OF_SERVING | _OF_ONE | {"evidence", "guard"},
     "run": {"output", "guard"} | _OF_ONE,
     "migrate": (_OF_SERVING - _OF_ELECTING) | _OF_RETRYING | _NOT_MIGRATING,
+    "check": {"yes", "log_level", "log_format"},
     "retry": (_OF_DELETING - {"dry_run", "yes"}) | _OF_SERVING | _OF_KEEPING | {"again", "guard", "log_level", "log_format"},
 }
 _TAKEN = {"guard": _OF_CONNECTING | _OF_GUARDING, "release": _OF_CONNECTING | {"dry_run"}}
@@ -105,6 +108,10 @@ def _add_settings(parser: argparse.ArgumentParser, command: str) -> None:
     if command == "retry":
         meaning = "the GitRepo to run again; or, instead, --all-failed"
         parser.add_argument("gitrepo", metavar="[NAMESPACE/]GITREPO", nargs="?", help=meaning)
+    if command == "check":
+        choices = [name for name in COMMANDS if name not in _UNCHECKED]
+        meaning = f"the command to check for: {', '.join(choices)} (default: sweep); with the flags that it is to have"
+        parser.add_argument("checked", metavar="COMMAND", nargs="?", choices=choices, default="sweep", help=meaning)
     parser.add_argument("--config", metavar="PATH", help="YAML file with settings, named as the flags are but with _ for -")
     for field in fields_of():
         if field.name in _TAKEN.get(command, {field.name}) - _LEFT_OUT.get(command, set()):

@@ -123,9 +123,14 @@ def _limits(settings: Settings, delete_limit: Seconds) -> Limits:
         fleet_version=settings.fleet_version,
         fleet_namespace=settings.fleet_namespace,
         own_namespace=own_namespace_of(settings),
-        lease="-".join(filter(None, ("gitjob-cleaner", instance_of(settings)))),
+        lease=lease_of(settings),
         delete_limit=delete_limit,
     )
+
+
+def lease_of(settings: Settings) -> str:
+    """Return the name of the Lease, which may carry a pause, too."""
+    return "-".join(filter(None, ("gitjob-cleaner", instance_of(settings))))
 
 
 def instance_of(settings: Settings) -> str:

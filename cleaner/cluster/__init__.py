@@ -12,6 +12,7 @@ from cleaner.cluster.port import (
     Names,
     Patches,
     Pods,
+    Reviews,
     States,
     Stock,
     Stream,
@@ -19,7 +20,9 @@ from cleaner.cluster.port import (
 )
 from cleaner.cluster.values import (
     UNDONE,
+    Allowed,
     Announcement,
+    Api,
     Brake,
     Clock,
     Deletion,
@@ -27,6 +30,7 @@ from cleaner.cluster.values import (
     Fate,
     Kind,
     Lease,
+    OwnCleanUp,
     Refusal,
     Reread,
     Sighting,
@@ -35,7 +39,9 @@ from cleaner.cluster.whole import whole
 
 __all__ = [
     "UNDONE",
+    "Allowed",
     "Announcement",
+    "Api",
     "Brake",
     "Clock",
     "Cluster",
@@ -56,10 +62,12 @@ __all__ = [
     "Markers",
     "Misconfigured",
     "Names",
+    "OwnCleanUp",
     "Patches",
     "Pods",
     "Refusal",
     "Reread",
+    "Reviews",
     "Sighting",
     "States",
     "Stock",

@@ -3,10 +3,24 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
-from cleaner.cluster.values import Announcement, Brake, Deletion, Doomed, Kind, Lease, Refusal, Reread, Sighting
+from cleaner.cluster.values import (
+    Allowed,
+    Announcement,
+    Api,
+    Brake,
+    Deletion,
+    Doomed,
+    Kind,
+    Lease,
+    OwnCleanUp,
+    Refusal,
+    Reread,
+    Sighting,
+)
 from cleaner.durations import Seconds
 from cleaner.fleet import Change, Page
 from cleaner.model import Fleet, GitRepo, GitRepoState, Job, KeptError, Namespace, Owner, Pod
+from cleaner.rights import Access
 
 
 class Stock(Protocol):
@@ -167,6 +181,22 @@ class Names(Protocol):
 
     def taken(self, namespace: str, name: str) -> bool:
         """Whether a Job of this name exists, whoever owns it."""
+
+
+class Reviews(Protocol):
+    """What checking needs beforehand: each asks the API, and changes nothing."""
+
+    def api(self) -> Api:
+        """Ask the API for its version and whether it serves GitRepos. Raises a ClusterError where it cannot be reached."""
+
+    def who(self) -> str:
+        """Tell as whom the API knows us (SelfSubjectReview). Raises a ClusterError where it does not say."""
+
+    def may(self, accesses: Iterable[Access]) -> Iterator[Allowed]:
+        """Ask for each access whether we have it (SelfSubjectAccessReview), in the order in which the answers come."""
+
+    def own_clean_up(self) -> OwnCleanUp | None:
+        """Look for Fleet's own CronJob; None where there is none. Raises a ClusterError where nobody can see."""
 
 
 class Cluster(Stock, Deletions, Gauges, Pods, States, Events, Protocol):

@@ -9,6 +9,7 @@ import msgspec
 from cleaner.cluster.errors import ClusterError
 from cleaner.durations import Seconds
 from cleaner.model import GitRepo, Job, Moment, Namespace, Owner
+from cleaner.rights import Access
 
 
 class Kind(enum.Enum):
@@ -103,12 +104,40 @@ class Sighting(NamedTuple):
 
 
 class Lease(msgspec.Struct, frozen=True):
-    """A Lease as it was read: an empty holder has released it; every renewal changes the version."""
+    """
+    A Lease as it was read: an empty holder has released it; every renewal changes the version.
+
+    `renewed` is told by the holder's clock, so that it proves nothing; it is there to be shown.
+    """
 
     holder: str
     duration: Seconds
     version: str
     transitions: int = 0
+    renewed: Moment | None = None
+
+
+class Api(NamedTuple):
+    """What the API says of itself: its version (empty: it does not say), and whether it serves GitRepos (None: nor that)."""
+
+    version: str
+    gitrepos: bool | None
+
+
+class OwnCleanUp(NamedTuple):
+    """Fleet's own CronJob that deletes succeeded Jobs."""
+
+    name: str
+    schedule: str
+    suspended: bool
+
+
+class Allowed(NamedTuple):
+    """The API's word on one access; with an error nobody knows."""
+
+    access: Access
+    allowed: bool
+    error: ClusterError | None = None
 
 
 class Announcement(msgspec.Struct, frozen=True):

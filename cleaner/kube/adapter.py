@@ -7,7 +7,9 @@ import msgspec
 
 from cleaner import fleet
 from cleaner.cluster import (
+    Allowed,
     Announcement,
+    Api,
     Brake,
     Clock,
     ClusterError,
@@ -16,6 +18,7 @@ from cleaner.cluster import (
     Fate,
     Kind,
     Lease,
+    OwnCleanUp,
     Refusal,
     Reread,
     Sighting,
@@ -34,9 +37,11 @@ from cleaner.kube.patches import Patches
 from cleaner.kube.pause import Pause, read_pause
 from cleaner.kube.pods import Pods
 from cleaner.kube.reads import Reads, list_path, segment
+from cleaner.kube.reviews import Reviews
 from cleaner.kube.throttle import Throttle
 from cleaner.kube.watch import Watch
 from cleaner.model import Fleet, GitRepo, GitRepoState, Job, KeptError, Namespace, OrphanedPod, Owner, Pod
+from cleaner.rights import Access
 
 _Found = tuple[Namespace | ClusterError | None, Seconds]
 
@@ -77,6 +82,7 @@ class KubeCluster:
         self._kept = Kept(self._reads)
         self._patches = Patches(connection, self._reads, clock, dry_run=limits.dry_run)
         self._pods = Pods(self._reads)
+        self._reviews = Reviews(connection, self._reads, clock, limits.fleet_namespace, limits.delete_workers)
         self._markers = Markers(connection, self._reads, limits.own_namespace)
         self._pause = Pause(lambda: read_pause(self._reads, limits.own_namespace, limits.lease), clock)
 
@@ -227,6 +233,22 @@ class KubeCluster:
     def kept_errors(self, namespace: str, gitrepo_uid: str = "") -> list[KeptError]:
         """List the errors that Events keep."""
         return self._kept.kept_errors(namespace, gitrepo_uid)
+
+    def api(self) -> Api:
+        """Ask the API about itself."""
+        return self._reviews.api()
+
+    def who(self) -> str:
+        """Ask who we are."""
+        return self._reviews.who()
+
+    def may(self, accesses: Iterable[Access]) -> Iterator[Allowed]:
+        """Ask what we may."""
+        return self._reviews.may(accesses)
+
+    def own_clean_up(self) -> OwnCleanUp | None:
+        """Look for Fleet's own CronJob."""
+        return self._reviews.own_clean_up()
 
     def skew(self) -> Seconds | None:
         """Seconds that the API's clock is ahead of ours."""

@@ -22,6 +22,7 @@ class _Spec(msgspec.Struct, rename="camel"):
     holder_identity: str | None = None
     lease_duration_seconds: int | None = None
     lease_transitions: int | None = None
+    renew_time: str | None = None
 
 
 class _Lease(msgspec.Struct):
@@ -91,6 +92,7 @@ class Leases:
             float(spec.lease_duration_seconds or 0),
             read.metadata.resource_version,
             spec.lease_transitions or 0,
+            _moment(spec.renew_time or ""),
         )
 
     def _path(self, name: str) -> str:
@@ -106,6 +108,14 @@ def _decoded(body: Body) -> tuple[dict[str, Any], _Lease]:
         return found, msgspec.convert(found, _Lease)
     except NOT_JSON as error:
         raise ClusterError(f"the Lease is not what the API promises: {str(error)[:200]}") from error
+
+
+def _moment(text: str) -> Moment | None:
+    """Read a MicroTime that is only shown: one that is none must not cost an election."""
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def micro_time(moment: Moment) -> str:

@@ -2,6 +2,6 @@
 
 from cleaner.report.document import SCHEMA, Document, escaped, write_document
 from cleaner.report.heading import Heading
-from cleaner.report.tables import write_explanation, write_result
+from cleaner.report.tables import write_explanation, write_result, write_table
 
-__all__ = ["SCHEMA", "Document", "Heading", "escaped", "write_document", "write_explanation", "write_result"]
+__all__ = ["SCHEMA", "Document", "Heading", "escaped", "write_document", "write_explanation", "write_result", "write_table"]

@@ -22,7 +22,9 @@ Row = Sequence[str]
 def write_result(out: TextIO, heading: Heading, result: Result) -> None:
     """Write what a pass came to."""
     _line(out, title(heading, result))
-    _table(out, ("GITREPO", "JOBS", "DELETED" if not result.dry_run else "WOULD DELETE", "KEPT", "WHY"), _gitrepo_rows(result))
+    write_table(
+        out, ("GITREPO", "JOBS", "DELETED" if not result.dry_run else "WOULD DELETE", "KEPT", "WHY"), _gitrepo_rows(result)
+    )
     _write_deletions(out, "JOB", _deletion_rows(result.verdicts(), result.deletions, dry_run=result.dry_run))
     _write_deletions(out, "POD", _deletion_rows(result.pods.verdicts(), result.pods.deletions, dry_run=result.dry_run))
     for line in [*(_migrated(result.migrated, dry_run=result.dry_run) if result.migrated else ()), *_troubles(result)]:
@@ -58,7 +60,7 @@ def _write_deletions(out: TextIO, what: str, rows: list[Row]) -> None:
     if not rows:
         return
     shown = rows[:LISTED] if out.isatty() else rows
-    _table(out, (what, "OUTCOME", "FINISHED", "REASON", "RESULT"), shown)
+    write_table(out, (what, "OUTCOME", "FINISHED", "REASON", "RESULT"), shown)
     if len(shown) < len(rows):
         _line(out, f"... and {len(rows) - len(shown)} more: --output json has all of them")
 
@@ -159,9 +161,11 @@ def write_explanation(out: TextIO, heading: Heading, result: Result, gitrepo: Gi
         out,
         f"GitRepo {printable(gitrepo.path)} at commit {printable(', '.join(gitrepo.commits)) or 'none yet'}: {len(rows)} Jobs",
     )
-    _table(out, ("JOB", "OUTCOME", "COMMIT", "AGE", "VERDICT", "REASON", "UNTIL"), rows)
+    write_table(out, ("JOB", "OUTCOME", "COMMIT", "AGE", "VERDICT", "REASON", "UNTIL"), rows)
     if pods:
-        _table(out, ("POD", "OUTCOME", "COMMIT", "AGE", "VERDICT", "REASON", "UNTIL"), [_explained(pod, now) for pod in pods])
+        write_table(
+            out, ("POD", "OUTCOME", "COMMIT", "AGE", "VERDICT", "REASON", "UNTIL"), [_explained(pod, now) for pod in pods]
+        )
     for reason in dict.fromkeys(verdict.reason for verdict in (*verdicts, *pods)):
         _line(out, f"{reason.value}: {reason.meaning}")
     for line in (*_kept_errors(result), *_troubles(result)):
@@ -201,7 +205,8 @@ def _line(out: TextIO, text: str) -> None:
     out.write(text + "\n")
 
 
-def _table(out: TextIO, header: Row, rows: Sequence[Row]) -> None:
+def write_table(out: TextIO, header: Row, rows: Sequence[Row]) -> None:
+    """Write a table for a terminal, and the same rows as aligned lines for everything else; cells are printable already."""
     if out.isatty():
         _rich_table(out, header, rows)
         return
@@ -223,7 +228,15 @@ def _rich_table(out: TextIO, header: Row, rows: Sequence[Row]) -> None:
     Console(file=out).print(table)
 
 
-_STYLES = {"failed": "red", "delete": "yellow", "deleted": "green", "keep": "cyan", "unreadable": "magenta"}
+_STYLES = {
+    "ok": "green",
+    "warning": "yellow",
+    "failed": "red",
+    "delete": "yellow",
+    "deleted": "green",
+    "keep": "cyan",
+    "unreadable": "magenta",
+}
 
 
 def _style(cell: str) -> str:

@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -284,4 +285,6 @@ def test_one_lease_is_one_value(server: Server, place: str) -> None:
     port = contender(server, place)
     made = port.hold(None, "one", 15, LIMIT)
 
-    assert made == Lease("one", 15.0, stored(server, place)["metadata"]["resourceVersion"], 0)
+    there = stored(server, place)
+    renewed = datetime.fromisoformat(there["spec"]["renewTime"]).timestamp()
+    assert made == Lease("one", 15.0, there["metadata"]["resourceVersion"], 0, renewed)

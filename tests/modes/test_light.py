@@ -30,6 +30,7 @@ sys.stderr.write(json.dumps([code, sorted({name.partition(".")[0] for name in sy
         (["sweep", "--help"], 0),
         (["explain", "--help"], 0),
         (["retry", "--help"], 0),
+        (["check", "--help"], 0),
         (["demo", "--help"], 0),
     ],
 )

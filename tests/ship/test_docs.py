@@ -11,6 +11,7 @@ import pytest
 from cleaner import __version__
 from cleaner.cli.parser import COMMANDS, parse
 from cleaner.cluster import Fate
+from cleaner.preflight import CheckDocument, CheckLine, RightPart, State
 from cleaner.report import Document
 from cleaner.retention import Reason
 from cleaner.retry import Came
@@ -62,10 +63,36 @@ def test_every_result_is_in_the_page_on_json() -> None:
 
 
 def test_every_result_of_a_retry_is_in_the_page_on_json() -> None:
-    _, _, page = (ROOT / "docs/json.md").read_text(encoding="utf-8").partition("# The JSON of a retry")
+    page = section("# The JSON of a retry")
     fields = {*RetryDocument.__struct_fields__, *RetryLine.__struct_fields__}
 
     assert [name for name in (*fields, *(came.value for came in Came)) if f"`{name}`" not in page] == []
+
+
+def section(title: str) -> str:
+    """One part of the page on JSON."""
+    return (ROOT / "docs/json.md").read_text(encoding="utf-8").partition(title)[2].partition("\n# ")[0]
+
+
+def test_every_field_of_a_check_is_in_the_page_on_json() -> None:
+    page = section("# The JSON of a check")
+    fields = {*CheckDocument.__struct_fields__, *CheckLine.__struct_fields__, *RightPart.__struct_fields__}
+
+    assert [name for name in (*fields, *(state.value for state in State)) if f"`{name}`" not in page] == []
+
+
+def test_every_check_is_in_the_page_on_json() -> None:
+    """A line's first field is a literal wherever one is made."""
+    page = section("# The JSON of a check")
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "cleaner/preflight").glob("*.py"))
+    names = set(re.findall(r'(?:fine|warning|failed|Line)\(\s*"([a-z-]+)"', sources))
+
+    assert {"settings", "right", "clean-up", "lease"} <= names
+    assert [name for name in sorted(names) if f"`{name}`" not in page] == []
+
+
+def test_the_page_on_rights_is_the_codes() -> None:
+    assert (ROOT / "docs/rights.md").read_text(encoding="utf-8") == generate.rights_page()
 
 
 def test_every_command_is_in_the_readme() -> None:

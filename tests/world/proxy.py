@@ -80,9 +80,10 @@ class EndBody:
 
 @dataclass(frozen=True)
 class Rewrite:
-    """The body passes through a function on its way back; that of a watch line by line."""
+    """The body passes through a function on its way back, that of a watch line by line; `headers` replace the server's."""
 
     change: Callable[[bytes], bytes]
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -299,7 +300,7 @@ class _Handler(BaseHTTPRequestHandler):
                 body = answer.read()
                 self._cut(seen, answer, body, len(body) // 2)
             case Rewrite() if not seen.request.watch:
-                self._say(seen, answer.status, _passed_on(answer), fault.change(answer.read()))
+                self._say(seen, answer.status, {**_passed_on(answer), **fault.headers}, fault.change(answer.read()))
             case _ if answer.length is not None:
                 self._say_or_cut(seen, answer, fault)
             case _:

@@ -1,0 +1,6 @@
+"""The rights that each command needs: one table, for `check`, for the docs and for whoever writes roles. Pure, no I/O."""
+
+from cleaner.rights.right import Access, Right, Use, Where
+from cleaner.rights.table import rights
+
+__all__ = ["Access", "Right", "Use", "Where", "rights"]
