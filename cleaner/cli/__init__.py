@@ -4,6 +4,9 @@ from cleaner.cli.parser import UsageError, parse
 
 __all__ = ["run"]
 
+INTERRUPTED = 130
+"""What shells tell of a command that SIGINT has ended."""
+
 
 def run(arguments: list[str]) -> int:
     """Run one command; return its exit code. What no command could run with is told in one line, with code 2."""
@@ -16,4 +19,7 @@ def run(arguments: list[str]) -> int:
         return 2
     from cleaner.cli import commands
 
-    return commands.dispatch(command, flags)
+    try:
+        return commands.dispatch(command, flags)
+    except KeyboardInterrupt:  # of those that only read; who deletes takes the signals, and finishes what is under way
+        return INTERRUPTED

@@ -30,7 +30,7 @@ class Run:
         if self._pushes:
             from cleaner.metrics import RunTotals  # the client of Prometheus: only who pushes needs it
 
-            self._totals = RunTotals(__version__, self._settings.metrics_per_gitrepo)
+            self._totals = RunTotals(__version__, self._settings.metrics_per_gitrepo, migrates=self._mode == "migrate")
         return self
 
     def __call__(self, happened: Happened) -> None:

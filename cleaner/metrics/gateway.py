@@ -53,22 +53,21 @@ class Gateway(msgspec.Struct, frozen=True):
             NotPushed: it did not work, or not in time.
 
         """
-        told = list(families)
         problem: list[str] = []
         # In a thread: a name that is looked up for long, or an answer that drips, is under no time limit of the library.
         thread = threading.Thread(
-            target=lambda: problem.append(guarded(lambda: self._push(told, success=success), _why)), name="push", daemon=True
+            target=lambda: problem.append(guarded(lambda: self._push(families, success=success), _why)), name="push", daemon=True
         )
         thread.start()
         thread.join(self.timeout)
-        if not problem:
+        if thread.is_alive():
             raise NotPushed(f"no answer within {format_duration(self.timeout)}")
         if problem[0]:
             raise NotPushed(problem[0])
 
-    def _push(self, families: list[Family], *, success: bool) -> str:
+    def _push(self, families: Iterable[Family], *, success: bool) -> str:
         registry = CollectorRegistry()
-        registry.register(_Told(families))
+        registry.register(_Told(list(families)))
         push = push_to_gateway if success else pushadd_to_gateway
         push(self.url, JOB, registry, dict(self.labels), self.timeout, self._handler())
         return ""
@@ -125,12 +124,16 @@ def _send(opener: urllib.request.OpenerDirector, request: urllib.request.Request
         raise OSError(f"what answered is no Pushgateway: {said.decode(errors='replace')}")
 
 
+def _said(refusal: urllib.error.HTTPError) -> str:
+    with refusal:
+        return refusal.read(_DETAIL).decode(errors="replace")
+
+
 def _why(error: Exception) -> str:
     """Tell in one line what went wrong."""
     match error:
         case urllib.error.HTTPError():
-            with error:
-                text = f"HTTP {error.code}: {error.read(_DETAIL).decode(errors='replace') or error.reason}"
+            text = f"HTTP {error.code}: {guarded(lambda: _said(error), lambda _: '') or error.reason}"
         case urllib.error.URLError():
             text = str(error.reason)
         case OSError(filename=str(path), strerror=str(meaning)):

@@ -9,9 +9,9 @@ import msgspec
 from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 
-from cleaner.cluster import UNDONE, Fate
+from cleaner.cluster import UNDONE, Fate, Kind
 from cleaner.durations import Seconds
-from cleaner.happened import Attempted, CanaryTripped, ErrorKept, Happened, OfPods, Requested, Spared
+from cleaner.happened import Adopted, Attempted, CanaryTripped, ErrorKept, Happened, OfPods, Requested, Spared
 from cleaner.metrics import catalogue
 from cleaner.metrics.catalogue import GITREPO, PREFIX, Metric
 from cleaner.metrics.ledger import EVERYWHERE, Place, label, place_of
@@ -75,7 +75,9 @@ UNREADABLE = _of_run(catalogue.UNREADABLE, "Objects that could not even be named
 FOREIGN = _of_run(catalogue.FOREIGN, "Jobs that no GitRepo controls.")
 FLEET_LAST_SUCCESS = _of_run(catalogue.FLEET_LAST_SUCCESS, "When the newest succeeded Job that the run saw had finished.")
 
-API_REQUESTS = _of_run(catalogue.API_REQUESTS, "Requests of the run to the Kubernetes API.")
+API_REQUESTS = _of_run(
+    catalogue.API_REQUESTS, "Requests of the run to the Kubernetes API.", ("list",), (Kind.JOBS.value,), ("200",)
+)
 DURATION = _gauge("duration_seconds", "How long the run took.")
 EXIT_CODE = _gauge("exit_code", "What the run came to: 0 done, 1 partly, 2 settings, 3 refused, 4 out of reach, 5 a brake.")
 LAST_COMPLETION = _gauge("last_completion_timestamp_seconds", "When the run ended, well or not.")
@@ -135,10 +137,16 @@ class Ended(msgspec.Struct, frozen=True):
 
 
 class RunTotals:
-    """An observer of one run, by any number of threads; at its end, its totals. With `per_gitrepo` each GitRepo has its own."""
+    """
+    An observer of one run, by any number of threads; at its end, its totals.
 
-    def __init__(self, version: str, per_gitrepo: bool) -> None:
+    With `per_gitrepo` each GitRepo has its own; `migrates` tells of a migration what it alone does.
+    """
+
+    def __init__(self, version: str, per_gitrepo: bool, *, migrates: bool = False) -> None:
         self._version = version
+        self._migrates = migrates
+        self._adopted: set[Owner] = set()
         self._per_gitrepo = per_gitrepo
         self._lock = threading.Lock()
         self._requests: Counter[tuple[str, ...]] = Counter()
@@ -159,6 +167,8 @@ class RunTotals:
                     self._of_jobs[happened.verdict.job.uid] = happened
                 case OfPods(Attempted() as attempted):
                     self._of_pods[attempted.verdict.job.uid] = attempted
+                case Adopted(job=job):
+                    self._adopted.add(job.owner)
                 case Spared():
                     self._spared += 1
                 case ErrorKept(problem=""):
@@ -170,8 +180,8 @@ class RunTotals:
         """Tell all of it; nothing of a success after a failure, and nothing of what is there if nothing could be read."""
         yield from self._acted()
         yield from self._ended(ended)
-        if ended.result is not None and ended.result.migrated is not None:
-            yield from _of_migration(ended.result.migrated)
+        if self._migrates:
+            yield from self._migrated(ended)
         if ended.result is not None and ended.result.parts:
             yield from self._seen(ended.result)
 
@@ -199,6 +209,15 @@ class RunTotals:
         yield _number(LAST_COMPLETION, ended.at)
         if ended.success:
             yield _number(LAST_SUCCESS, ended.at)
+
+    def _migrated(self, ended: Ended) -> Iterator[Family]:
+        """Tell what a migration did; where an error has ended it, that is a problem, and what was adopted before counts."""
+        migrated = None if ended.result is None else ended.result.migrated
+        if migrated is None:
+            migrated = Migrated(adopted=[owner.name for owner in self._adopted], problems=[""])
+        yield _number(ADOPTED, len(migrated.adopted))
+        yield _number(FORCED, len(migrated.forced))
+        yield _number(PROBLEMS, len(migrated.problems) + len(migrated.running) + len(migrated.waiting))
 
     def _seen(self, result: Result) -> Iterator[Family]:
         """Tell what the run left as it was, and why."""
@@ -250,12 +269,6 @@ class RunTotals:
 
     def _place(self, owner: Owner) -> Place:
         return place_of(owner) if self._per_gitrepo else EVERYWHERE
-
-
-def _of_migration(migrated: Migrated) -> Iterator[Family]:
-    yield _number(ADOPTED, len(migrated.adopted))
-    yield _number(FORCED, len(migrated.forced))
-    yield _number(PROBLEMS, len(migrated.problems) + len(migrated.running) + len(migrated.waiting))
 
 
 def _of_fate(counts: Mapping[Key, int], wanted: Fate) -> Values:

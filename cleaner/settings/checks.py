@@ -3,8 +3,9 @@
 import ipaddress
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from cleaner.durations import Seconds, parse_duration
 from cleaner.scope import parse_glob, parse_namespace, parse_selector
@@ -131,29 +132,40 @@ def _url(value: object) -> object:
     text = str(value).strip()
     if not text:
         return ""
-    parts = urlsplit(text)
-    if parts.username is not None or parts.password is not None:
+    # Before it is taken apart: a password may hold what ends a host, and an @ may be written in other ways.
+    if "@" in unicodedata.normalize("NFKC", text):
         raise ValueError("credentials in it would be shown; they belong into pushgateway_username and pushgateway_password_file")
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or not _has_port(parts):
-        raise ValueError(f"{text!r:.100} is not a URL like http://pushgateway:9091 or https://host/path")
+    if not _leads_somewhere(text):
+        raise ValueError(
+            f"{text!r:.100} is not a URL like http://pushgateway:9091 or https://host/path (/metrics is added to it)"
+        )
     return text
 
 
-def _has_port(parts: SplitResult) -> bool:
-    """Whether the port is one, or none is named."""
+def _leads_somewhere(url: str) -> bool:
     try:
-        return parts.port != 0
-    except ValueError:
+        parts = urlsplit(url)
+        named = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # no port, or no address
         return False
+    return named and not (parts.query or parts.fragment or "metrics" in parts.path.split("/") or re.search(r"\s", url))
 
 
 def _labels(value: object) -> object:
     pairs = list(value.items()) if isinstance(value, dict) else [text.partition("=")[::2] for text in _list(value)]
+    for name, text in pairs:
+        _check_label(str(name).strip(), text)
     labels = {str(name).strip(): str(text).strip() for name, text in pairs}
-    for name, text in labels.items():
-        if not _LABEL.fullmatch(name) or name in TAKEN_LABELS or not text:
-            raise ValueError(f"{f'{name}={text}'!r:.100} is not a label like cluster=prod (none of {', '.join(TAKEN_LABELS)})")
+    if len(labels) < len(pairs):
+        raise ValueError(f"{str(value)!r:.100} names a label more than once")
     return tuple(sorted(labels.items()))
+
+
+def _check_label(name: str, text: object) -> None:
+    """Refuse what is no label, what YAML has read as something else than was written (1.10), and what no path can hold."""
+    plain = isinstance(text, str | int) and not isinstance(text, bool) and str(text).strip() not in ("", ".", "..")
+    if not (plain and _LABEL.fullmatch(name) and name not in TAKEN_LABELS):
+        raise ValueError(f"{f'{name}={text}'!r:.100} is not a label like cluster=prod (none of {', '.join(TAKEN_LABELS)})")
 
 
 def _one_of(*allowed: str) -> Check:

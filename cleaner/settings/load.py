@@ -145,8 +145,17 @@ def _contradictions(settings: Settings) -> list[str]:
         faults.append("annotated_age_min: it is greater than annotated_age_max")
     if settings.annotated_keep_min is not None and settings.annotated_keep_min > settings.annotated_keep_max:
         faults.append("annotated_keep_min: it is greater than annotated_keep_max")
+    return [*faults, *_contradictions_of_push(settings)]
+
+
+def _contradictions_of_push(settings: Settings) -> list[str]:
+    faults = []
     if settings.pushgateway_username and not settings.pushgateway_password_file:
         faults.append("pushgateway_username: it needs pushgateway_password_file")
+    if settings.pushgateway_password_file and not settings.pushgateway_username:
+        faults.append("pushgateway_password_file: it needs pushgateway_username")
+    if ":" in settings.pushgateway_username:
+        faults.append(f"pushgateway_username: {settings.pushgateway_username!r:.60} has a colon, which basic auth cannot carry")
     if settings.pushgateway_key and not settings.pushgateway_cert:
         faults.append("pushgateway_key: it needs pushgateway_cert")
     return faults

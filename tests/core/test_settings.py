@@ -226,7 +226,7 @@ def test_an_address_is_a_host_and_a_port(text: str, expected: tuple[str, int]) -
 ADDRESS = "is not an address like :8080, 127.0.0.1:8080 or [::1]:8080 (port 0: a free one)"
 INTERVAL = "is not a time between two sweeps, 10s or more"
 LEASE = "is not a duration from 3s to 1h"
-URL = "is not a URL like http://pushgateway:9091 or https://host/path"
+URL = "is not a URL like http://pushgateway:9091 or https://host/path (/metrics is added to it)"
 SHOWN = "credentials in it would be shown; they belong into pushgateway_username and pushgateway_password_file"
 LABEL = f"is not a label like cluster=prod (none of {', '.join(TAKEN_LABELS)})"
 
@@ -258,12 +258,34 @@ LABEL = f"is not a label like cluster=prod (none of {', '.join(TAKEN_LABELS)})"
         ("lease_duration", "-30s", "'-30s' is negative; a duration is 0 or more, like 72h, 10m or 1h30m"),
         *(
             pytest.param("pushgateway", text, f"{text!r} {URL}", id=f"gateway {text}")
-            for text in ("gateway:9091", "ftp://gateway", "http://", "http://x:99999", "http://x:0", "http://x?y=1", "http://x#y")
+            for text in (
+                "gateway:9091",
+                "ftp://gateway",
+                "http://",
+                "http://x:99999",
+                "http://x:0",
+                "http://x?y=1",
+                "http://x#y",
+                "http://a b",
+                "http://x/metrics/job/y",
+            )
         ),
-        *(pytest.param("pushgateway", text, SHOWN, id=text) for text in ("http://me:secret@x", "https://token@x")),
+        *(
+            pytest.param("pushgateway", text, SHOWN, id=text)
+            for text in (
+                "http://me:secret@x",
+                "https://token@x",
+                "me:secret@x:9091",
+                "http://me:sec/ret@x",
+                "http://me:12/secret@x:9091",
+                "http://me:sec#ret@x",
+                "http://me:secret\uff20x",
+                "http://me:sec\uff0fret@x",
+            )
+        ),
         *(
             pytest.param("pushgateway_labels", text, f"{text!r} {LABEL}", id=f"label {text}")
-            for text in ("cluster=", "=prod", "a-b=c", "__x=y", "job=mine", "gitrepo=mine")
+            for text in ("cluster=", "=prod", "a-b=c", "__x=y", "job=mine", "gitrepo=mine", "a=.", "a=..")
         ),
         *(
             pytest.param("pushgateway_timeout", text, f"{text!r} is not a duration from 1s to 1m", id=f"push {text}")
@@ -281,10 +303,21 @@ def test_a_bad_setting_of_the_service_is_one_line_that_names_its_source(write: W
     assert refused({"config": path}) == [f"{path}: {name}: {problem}"]
 
 
+@pytest.mark.parametrize("text", ["{cluster: }", "{cluster: true}", "{cluster: 1.10}", "{cluster: [a]}", "{1: a}"])
+def test_a_label_that_yaml_reads_as_something_else_is_refused(write: Write, text: str) -> None:
+    assert len(refused({"config": write(f"pushgateway_labels: {text}")})) == 1
+
+
 @pytest.mark.parametrize(
     ("flags", "problem"),
     [
         ({"pushgateway_username": "me"}, "pushgateway_username: it needs pushgateway_password_file"),
+        ({"pushgateway_password_file": "/x"}, "pushgateway_password_file: it needs pushgateway_username"),
+        (
+            {"pushgateway_username": "a:b", "pushgateway_password_file": "/x"},
+            "pushgateway_username: 'a:b' has a colon, which basic auth cannot carry",
+        ),
+        ({"pushgateway_labels": "a=b,a=c"}, "--pushgateway-labels: 'a=b,a=c' names a label more than once"),
         ({"pushgateway_key": "/key"}, "pushgateway_key: it needs pushgateway_cert"),
     ],
 )

@@ -2,9 +2,11 @@
 
 import base64
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prometheus_client.metrics_core import Metric as Family
 
 from cleaner.metrics import Gateway, NotPushed
 from tests.edge.failing_gateways import Impostor, answer
@@ -48,6 +50,8 @@ def test_the_password_is_read_from_its_file_and_sent_as_basic_auth(tmp_path: Pat
         (answer("200 OK", b"<html>Please log in"), "what answered is no Pushgateway: <html>Please log in"),
         (answer("503 Service Unavailable", b"token=abc\x1b[31m"), "HTTP 503: token=… [31m"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "BadStatusLine: SSH-2.0-OpenSSH_9.2"),
+        (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 99\r\n\r\ncut", "HTTP 502: cut"),
+        (b"HTTP/1.1 502 Bad Gateway\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "HTTP 502: Bad Gateway"),
         (b"", "Remote end closed connection without response"),
     ],
 )
@@ -58,6 +62,15 @@ def test_what_is_no_success_is_told(said: bytes, why: str, success: bool) -> Non
 
     assert str(refused.value) == why
     assert len(gateway.requests) == 1
+
+
+def test_totals_that_cannot_be_told_are_a_push_that_failed() -> None:
+    def broken() -> Iterator[Family]:
+        raise KeyError("a fault of ours")
+        yield
+
+    with Impostor(NOTHING).running() as gateway, pytest.raises(NotPushed, match="KeyError"):
+        Gateway(gateway.url).push(broken(), success=True)
 
 
 def test_silence_is_waited_for_no_longer_than_wished() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cleaner.cluster import Fate, Refusal
-from cleaner.happened import Happened, NamespaceRefused, Requested, Spared, Unreadable
+from cleaner.happened import Adopted, Happened, NamespaceRefused, Requested, Spared, Unreadable
 from cleaner.metrics import LABELS, RUNS, Ended, RunTotals
 from cleaner.metrics.run_totals import BRAKES
 from cleaner.model import Fleet, GitRepo, Outcome, Owner
@@ -42,9 +42,11 @@ def result(*verdicts: Verdict, **told: Any) -> Result:
     return Result(**fields | told)
 
 
-def told(came_to: Result | None, *happened: Happened, code: int = 0, per_gitrepo: bool = True) -> dict[str, dict[Labels, float]]:
+def told(
+    came_to: Result | None, *happened: Happened, code: int = 0, per_gitrepo: bool = True, migrates: bool = False
+) -> dict[str, dict[Labels, float]]:
     """What is told after all of that: by name without the prefix, and by the values of the labels in their order."""
-    totals = RunTotals("1.2.3", per_gitrepo)
+    totals = RunTotals("1.2.3", per_gitrepo, migrates=migrates)
     for each in happened:
         totals(each)
     order = {metric.name: metric.labels for metric in RUNS}
@@ -63,7 +65,7 @@ def some(values: dict[Labels, float]) -> dict[Labels, float]:
 
 def test_exactly_the_table_is_told() -> None:
     migrated = result(Verdict(job(), Reason.CURRENT), migrated=Migrated())
-    families = {f"gitjob_cleaner_run_{name}" for name in told(migrated, *everything())}
+    families = {f"gitjob_cleaner_run_{name}" for name in told(migrated, *everything(), migrates=True)}
 
     assert families == {metric.name for metric in RUNS}
     assert {metric.kind for metric in RUNS} == {"gauge"}
@@ -171,6 +173,7 @@ def test_the_rest_is_told_as_it_is() -> None:
         Requested("list", "jobs", "200", 0.1),
         Spared(Verdict(job(), Reason.CURRENT)),
         code=5,
+        migrates=True,
     )
 
     numbers = {name: values[()] for name, values in run.items() if () in values}
@@ -201,6 +204,16 @@ def test_after_an_error_nothing_is_told_of_what_is_there_but_what_was_done_is() 
     assert some(run["jobs_deleted"]) == {("team", "shop", "failed", "superseded"): 1}
     assert run["exit_code"] == {(): 4}
     assert run.keys().isdisjoint({"jobs_retained", "backlog_jobs", "gitrepos", "stuck", "last_success_timestamp_seconds"})
+
+
+def test_what_a_migration_did_before_an_error_ended_it_counts() -> None:
+    run = told(None, Adopted(job(), pending=False), Adopted(job(), pending=False), code=4, migrates=True)
+
+    assert (run["gitrepos_adopted"], run["gitrepos_forced"], run["problems"]) == ({(): 1}, {(): 0}, {(): 1})
+
+
+def test_without_any_request_there_is_a_zero_that_takes_the_place_of_what_was() -> None:
+    assert told(None, code=2)["api_requests"] == {("list", "jobs", "200"): 0}
 
 
 def test_a_run_that_read_nothing_tells_nothing_of_what_is_there() -> None:

@@ -1,9 +1,10 @@
-"""A signal in mid-pass: what is under way is finished, the rest is left, and both are said truly."""
+"""A signal in mid-pass: what is under way is finished, the rest is left, and both are said truly. What only reads just ends."""
 
 import json
 import signal
 import subprocess
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -92,3 +93,22 @@ def test_a_signal_while_reading_deletes_nothing(control_plane: ControlPlane, nam
     assert names_of(control_plane, JOBS.format(namespace)) == set(names)
     assert "STOPPED by stop: SIGTERM" in out
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("arguments", [("check",), ("explain", "nobody")], ids=["check", "explain"])
+def test_an_interrupted_reader_says_nothing(control_plane: ControlPlane, arguments: tuple[str, ...]) -> None:
+    with Proxy(control_plane, lambda _: Delay(60)) as proxy:
+        process = subprocess.Popen(
+            command(*arguments),
+            env=environment(control_plane.kubeconfig(server=proxy.url)),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        while not proxy.seen and process.poll() is None:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+
+    assert (process.returncode, err) == (130, "")
