@@ -9,13 +9,19 @@ GITREPO_LEGEND = "{{gitrepo_namespace}}/{{gitrepo}} {{cluster}}"
 """Of a series of one GitRepo; the cluster comes last, so that nothing is missed where there is no such label."""
 
 _RUN = "cluster, mode, dry_run"
-LEADS = f"{PREFIX}leader{{{_CLUSTER}}} == 1"
+_PROCESS = "cluster, namespace, job, instance"
+_MAY_LEAD = f"{PREFIX}leader{{{_CLUSTER}}}"
+LEADS = f"{_MAY_LEAD} == 1"
+
+COUNTED = f"{_MAY_LEAD} unless on ({_PROCESS}) {PREFIX}dry_run{{{_CLUSTER}}} == 1 or on (cluster) {_MAY_LEAD}"
+"""Whether each process leads; dry runs are left out of a cluster that has others, for they would tell of the same Jobs again."""
 
 SWEEP = ('mode="sweep"', 'dry_run="false"')
 DRY_SWEEP = ('mode="sweep"', 'dry_run="true"')
 """The matchers of sweeps of a CronJob, in earnest or not, among what was pushed."""
 
 LAST_SWEEP = "last sweep {{cluster}}"
+LAST_SWEEP_OF = "last sweep {{installation}} {{cluster}}"
 LAST_RUN = "last {{mode}} {{dry}}"
 """Of a series that a single run has pushed; see `runs`."""
 
@@ -31,8 +37,8 @@ def of_gitrepos(metric: str, *matchers: str) -> str:
 
 
 def led(expression: str) -> str:
-    """Only what the leader tells: a standby knows the same, and sums would double."""
-    return f"({expression} and on (cluster, job, instance) {LEADS})"
+    """Only what the leader tells: a standby knows the same, and so does a dry run beside it, and sums would double."""
+    return f"({expression} and on ({_PROCESS}) ({COUNTED}) == 1)"
 
 
 def rate(series: str) -> str:

@@ -75,10 +75,7 @@ def the_guard() -> Panels:
 
 
 def _requests() -> timeseries.Panel:
-    text = (
-        "Requests to the Kubernetes API by the second, of all processes, guard and standby included; and all requests "
-        "of the last runs."
-    )
+    text = "Requests to the Kubernetes API by the second, of all processes, guard and standby included."
     sent = Ask(f"sum by (verb, resource, code) ({rate(every('api_requests_total'))})", "{{verb}} {{resource}} {{code}}")
     return over_time("API requests", text, "reqps", sent).span(HALF).legend(legend("lastNotNull", "max", right=True))
 

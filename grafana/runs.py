@@ -51,7 +51,7 @@ def _each() -> table.Panel:
         Column("Errors", f"sum by ({_RUN}) ({of_gitrepos('run_job_errors')})"),
         Column("Kept", f"sum by ({_RUN}) ({of_gitrepos('run_jobs_retained')})"),
     ]
-    panel = joined("The last runs", text, keys, columns).height(6).links(runbooks("RunFailed", "RunStale"))
+    panel = joined("The last runs", text, keys, columns).height(6).links(runbooks("RunFailed", "RunStale", "MigrationFailed"))
     told = [
         model.DynamicConfigValue("mappings", words(_EXITS)),
         model.DynamicConfigValue("custom.cellOptions", {"type": "color-text"}),
@@ -69,14 +69,15 @@ def _migration() -> list[stat.Panel]:
         gauge: number(title, text, "short", Ask(runs(every(f"run_{gauge}")), LAST_RUN)).span(QUARTER)
         for gauge, (title, text) in told.items()
     }
-    panels["problems"].thresholds(ANY_IS_BAD).links(runbooks("RunFailed"))
+    panels["problems"].thresholds(ANY_IS_BAD).links(runbooks("MigrationFailed"))
     return [*panels.values(), _result()]
 
 
 def _result() -> stat.Panel:
     text = "How the last run of each kind ended."
     ended = Ask(runs(every("run_exit_code"), how="max"), LAST_RUN)
-    return number("Result", text, "short", ended).span(QUARTER).mappings(words(_EXITS)).links(runbooks("RunFailed"))
+    panel = number("Result", text, "short", ended).span(QUARTER).mappings(words(_EXITS))
+    return panel.links(runbooks("RunFailed", "MigrationFailed"))
 
 
 def _exits() -> timeseries.Panel:
@@ -91,7 +92,7 @@ def _exits() -> timeseries.Panel:
         .max(5)
         .decimals(0)
         .line_interpolation(shapes.LineInterpolation.STEP_AFTER)
-        .links(runbooks("RunFailed"))
+        .links(runbooks("RunFailed", "MigrationFailed"))
     )
 
 

@@ -1,6 +1,19 @@
 """The rows that tell whether it works, and whether it keeps up."""
 
-from grafana.asking import LAST_SWEEP, SWEEP, every, in_range, led, of_gitrepos, or_zero, per_hour, quantile, swept
+from grafana.asking import (
+    COUNTED,
+    LAST_SWEEP,
+    LAST_SWEEP_OF,
+    SWEEP,
+    every,
+    in_range,
+    led,
+    of_gitrepos,
+    or_zero,
+    per_hour,
+    quantile,
+    swept,
+)
 from grafana.drawing import (
     AN_HOUR,
     ANY_IS_BAD,
@@ -46,11 +59,12 @@ def is_it_keeping_up() -> Panels:
 
 
 def _last_success() -> stat.Panel:
-    succeeded = Ask(f"time() - max by (cluster) ({led(every('last_success_timestamp_seconds'))})", "service {{cluster}}")
-    ran = Ask(swept(f"time() - {every('run_last_success_timestamp_seconds', *SWEEP)}", how="min"), LAST_SWEEP)
+    newest = f"max by (cluster, namespace, job) ({led(every('last_success_timestamp_seconds'))})"
+    succeeded = Ask(f"time() - {newest}", "{{job}} {{namespace}} {{cluster}}")
+    ran = Ask(swept(f"time() - {every('run_last_success_timestamp_seconds', *SWEEP)}", "installation", "max"), LAST_SWEEP_OF)
     text = (
-        "How long ago a sweep of everything last went well. The service sweeps every 15 minutes by default, whatever "
-        "it has seen in between."
+        "How long ago a sweep of everything last went well, in each installation. The service sweeps every 15 minutes by "
+        "default, whatever it has seen in between. A dry run is shown where nothing else runs."
     )
     return (
         number("Last success", text, "s", succeeded, ran)
@@ -62,8 +76,11 @@ def _last_success() -> stat.Panel:
 
 
 def _leaders() -> stat.Panel:
-    text = "Processes that may delete: one for each installation. Runs of a CronJob are not counted, for they elect nobody."
-    asked = Ask(f"sum by (cluster, job) ({every('leader')})", "{{job}} {{cluster}}")
+    text = (
+        "Processes that may delete: one for each installation. Runs of a CronJob are not counted, for they elect nobody; a "
+        "dry run is where nothing else runs."
+    )
+    asked = Ask(f"sum by (cluster, namespace, job) ({COUNTED})", "{{job}} {{namespace}} {{cluster}}")
     changed = Ask(in_range(every("leader_changes_total")), "changes in range")
     return (
         number("Leaders", text, "short", asked, changed)
@@ -83,7 +100,8 @@ def _version() -> stat.Panel:
 
 def _fleet() -> stat.Panel:
     text = "The lowest version of Fleet that may be running. Rules for deleting depend on it; what cannot be read is the oldest."
-    ran = f'label_replace({every("run_info", *SWEEP)}, "version", "$1", "fleet", "(.+)")'
+    seen = every("run_info", *SWEEP, 'fleet!=""')  # a run that came to nothing has not seen any
+    ran = f'label_replace({seen}, "version", "$1", "fleet", "(.+)")'
     asked = Ask(f"max by (version) ({led(every('fleet_info'))}) or max by (version) ({ran})", "{{version}}")
     return number("Fleet's version", text, "short", asked).span(SIXTH).text_mode(shapes.BigValueTextMode.NAME)
 
@@ -103,7 +121,8 @@ def _errors() -> stat.Panel:
 
 def _state() -> stat.Panel:
     text = (
-        "Whether everything has been read, whether an annotation pauses all deletions, and whether they are only tried (dry run)."
+        "Whether everything has been read, whether an annotation pauses all deletions, and whether any process only tries them "
+        "(dry run)."
     )
     asks = [
         Ask(f"min({every('ready')})", "ready"),
@@ -119,18 +138,19 @@ def _state() -> stat.Panel:
 
 
 def _passes() -> Panels:
-    ended = Ask(per_hour(every("sweeps_total"), "outcome"), "{{outcome}}")
-    took = [Ask(quantile(q, "sweep_duration_seconds"), f"p{q * 100:g}") for q in (0.5, 0.95)]
+    ended = Ask(per_hour(every("sweeps_total"), "outcome", only_leader=True), "{{outcome}}")
+    took = [Ask(quantile(q, "sweep_duration_seconds", only_leader=True), f"p{q * 100:g}") for q in (0.5, 0.95)]
     ran = Ask(swept(every("run_duration_seconds", *SWEEP), how="max"), LAST_SWEEP)
     by_outcome = stacked(
         "Sweeps by outcome",
-        "Passes that ended, in an hour: of everything (at a start, by the interval, by a new leader) and of what a watch saw.",
+        "Passes of the leader that ended, in an hour: of everything (at a start, by the interval, by a new leader) and of what "
+        "a watch saw.",
         "suffix:/h",
         ended,
     )
     how_long = over_time(
         "How long sweeps take",
-        "Half of the passes, and 95 of 100, took no longer; and how long the last sweep of a CronJob took.",
+        "Half of the leader's passes, and 95 of 100, took no longer; and how long the last sweep of a CronJob took.",
         "s",
         *took,
         ran,

@@ -143,6 +143,30 @@ def test_what_a_run_has_pushed_is_never_added_up_over_time() -> None:
     assert added == []
 
 
+def test_what_a_run_has_pushed_is_no_rate() -> None:
+    """Beside queries by the hour, those of a run have a unit of their own."""
+    wrong = [
+        (panel["title"], target["refId"])
+        for panel in panels()
+        for target in panel["targets"]
+        if "_run_" in target["expr"] and unit(panel, target["refId"]) == "suffix:/h"
+    ]
+
+    assert wrong == []
+
+
+def unit(panel: Any, query: str) -> str:
+    """In which unit a panel shows one of its queries."""
+    told = [
+        value["value"]
+        for override in panel["fieldConfig"]["overrides"]
+        if override["matcher"] == {"id": "byFrameRefID", "options": query}
+        for value in override["properties"]
+        if value["id"] == "unit"
+    ]
+    return str([panel["fieldConfig"]["defaults"]["unit"], *told][-1])
+
+
 def test_variables_list_the_gitrepos_of_services_and_of_runs() -> None:
     assert all('__name__=~"gitjob_cleaner_(run_)?jobs_retained' in selector for selector in listed())
 
