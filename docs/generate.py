@@ -67,8 +67,8 @@ A standby tells what it knows as well: where there are several replicas, ask for
 In a dry run what is due stays due, so `backlog_jobs` and `oldest_due_timestamp_seconds` go on telling it.
 
 Label values that are known beforehand begin at zero, and so does `gitjob_cleaner_jobs_deleted_total` once a GitRepo is seen to
-have finished Jobs, so that `increase()` sees the first deletion too. The errors begin at zero under empty labels. For the other
-counters of a GitRepo it may miss the first: `gitjob_cleaner_job_deletions_total` and
+have finished Jobs, for `superseded`, so that `increase()` sees the first deletion too. The errors begin at zero under empty
+labels. For the other counters of a GitRepo it may miss the first: `gitjob_cleaner_job_deletions_total` and
 `gitjob_cleaner_fleet_job_duration_seconds_count` give exact sums over all.
 
 [Alerts](runbooks/README.md) that ask for them come with a page on each.
