@@ -173,11 +173,8 @@ def _oldest() -> stat.Panel:
 
 
 def _next() -> stat.Panel:
-    text = (
-        "Until the next Job comes due if nothing but time changes. None where none will by time alone; below zero it "
-        "is about to go."
-    )
-    until = Ask(f"min({led(every('next_due_timestamp_seconds'))}) - time()", "service")
+    text = "Until the next Job comes due if nothing but time changes. None where none will by time alone; at zero one goes now."
+    until = Ask(f"clamp_min(min({led(every('next_due_timestamp_seconds'))}) - time(), 0)", "service")
     return number("The next comes due in", text, "s", until).span(FIFTH)
 
 
