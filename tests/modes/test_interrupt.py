@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import sys
 import threading
 import time
 from typing import Any
@@ -95,11 +96,19 @@ def test_a_signal_while_reading_deletes_nothing(control_plane: ControlPlane, nam
     assert "Traceback" not in err
 
 
+HEARD = """
+import signal, sys
+from cleaner.cli import run
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever began us in the background has it ignored
+sys.exit(run(sys.argv[1:]))
+"""
+
+
 @pytest.mark.parametrize("arguments", [("check",), ("explain", "nobody")], ids=["check", "explain"])
 def test_an_interrupted_reader_says_nothing(control_plane: ControlPlane, arguments: tuple[str, ...]) -> None:
     with Proxy(control_plane, lambda _: Delay(60)) as proxy:
         process = subprocess.Popen(
-            command(*arguments),
+            [sys.executable, "-c", HEARD, *arguments],
             env=environment(control_plane.kubeconfig(server=proxy.url)),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
