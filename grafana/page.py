@@ -1,7 +1,6 @@
 """The page that draws the dashboard: built once by npm and esbuild, and served on loopback beside the API of a Prometheus."""
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -11,13 +10,14 @@ import tempfile
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from tests.world.binaries import alone
 
 APP = Path(__file__).parent / "picture"
 DASHBOARD = Path(__file__).parent / "gitjob-cleaner.json"
@@ -47,7 +47,7 @@ def built() -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gitjob-cleaner" / "picture"
     page = cache / f"page-{_digest(_SOURCES)}"
     if not page.exists():
-        with _alone(cache):
+        with alone(cache):
             if not page.exists():  # another process may have built it while we waited
                 _build(page, _modules(cache))
     return page
@@ -182,12 +182,3 @@ def _digest(names: tuple[str, ...]) -> str:
     for path in files:
         told.update(f"{path.relative_to(APP)}\0{path.stat().st_size}\0".encode() + path.read_bytes())
     return told.hexdigest()[:16]
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder, so that two builds do not fight for the machine."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

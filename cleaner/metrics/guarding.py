@@ -1,9 +1,8 @@
 """The metrics of the guard, which is a process of its own: few, and none of what only a sweep could tell."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter
-from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.process_collector import ProcessCollector
 
@@ -61,8 +60,8 @@ class GuardMetrics:
     def collect(self) -> Iterator[Family]:
         """Tell all metrics but those of the process."""
         yield standing.version(catalogue.BUILD_INFO, self._version)
-        yield _gauge(catalogue.READY, {(): float(self._ready())})
-        yield _gauge(HELD, {(state,): count for state, count in zip(STATES, self._counts(), strict=True)})
+        yield standing.gauge(catalogue.READY, {(): float(self._ready())})
+        yield standing.gauge(HELD, {(state,): count for state, count in zip(STATES, self._counts(), strict=True)})
         for counter in self._counters.values():
             for family in counter.collect():
                 family.samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
@@ -74,10 +73,3 @@ def _counter(metric: Metric) -> Counter:
     for values in metric.starts:
         counter.labels(*values)
     return counter
-
-
-def _gauge(metric: Metric, values: Mapping[tuple[str, ...], float]) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
-    for labels, value in values.items():
-        family.add_metric(labels, value)
-    return family

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 
 import msgspec
-from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 
 from cleaner.cluster import UNDONE, Fate, Kind
@@ -15,7 +14,7 @@ from cleaner.happened import Adopted, Attempted, CanaryTripped, ErrorKept, Happe
 from cleaner.metrics import catalogue
 from cleaner.metrics.catalogue import GITREPO, PREFIX, Metric
 from cleaner.metrics.ledger import EVERYWHERE, Place, label, place_of
-from cleaner.metrics.standing import outcome_label
+from cleaner.metrics.standing import gauge, outcome_label
 from cleaner.model import Moment, Outcome, Owner
 from cleaner.result import Migrated, Result
 from cleaner.retention import Reason, Verdict
@@ -286,11 +285,8 @@ def _undone(counts: Mapping[Key, int]) -> Values:
 
 def _family(metric: Metric, values: Values) -> Family:
     """Tell a gauge; the label values that are known begin at zero, for nobody in particular."""
-    family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
     zeros = {(*EVERYWHERE, *known) if GITREPO[0] in metric.labels else known: 0 for known in metric.starts}
-    for labels, value in {**zeros, **values}.items():
-        family.add_metric(labels, value)
-    return family
+    return gauge(metric, {**zeros, **values})
 
 
 def _number(metric: Metric, value: float) -> Family:

@@ -31,11 +31,11 @@ def finished(snapshot: Snapshot) -> set[tuple[Place, Outcome]]:
 
 def of_snapshot(snapshot: Snapshot, breakdown: bool) -> Iterator[Family]:
     """Tell what was known after the last pass."""
-    yield _gauge(catalogue.JOBS_RETAINED, _retained(snapshot, breakdown))
-    yield _gauge(catalogue.PODS_RETAINED, _pods_retained(snapshot, breakdown))
-    yield _gauge(catalogue.BACKLOG, _backlog(snapshot, breakdown))
-    yield _gauge(catalogue.FLEET_LAST_SUCCESS, _last_success(snapshot, breakdown))
-    yield _gauge(catalogue.STUCK, _stuck(snapshot))
+    yield gauge(catalogue.JOBS_RETAINED, _retained(snapshot, breakdown))
+    yield gauge(catalogue.PODS_RETAINED, _pods_retained(snapshot, breakdown))
+    yield gauge(catalogue.BACKLOG, _backlog(snapshot, breakdown))
+    yield gauge(catalogue.FLEET_LAST_SUCCESS, _last_success(snapshot, breakdown))
+    yield gauge(catalogue.STUCK, _stuck(snapshot))
     yield _number(catalogue.GITREPOS, sum(view.gitrepo is not None for view in snapshot.views.values()))
     yield _number(catalogue.NAMESPACES_REFUSED, len(snapshot.refused))
     yield _number(catalogue.UNREADABLE, len(snapshot.unreadable))
@@ -55,7 +55,7 @@ def of_vitals(vitals: Vitals) -> Iterator[Family]:
     yield _number(catalogue.THROTTLED, vitals.throttled)
     yield _number(catalogue.DRY_RUN, vitals.dry_run)
     signs: dict[tuple[str, ...], Moment] = {(kind, label(namespace)): at for (kind, namespace), at in vitals.signs.items()}
-    yield _gauge(catalogue.WATCH_LAST_SIGN, signs)
+    yield gauge(catalogue.WATCH_LAST_SIGN, signs)
 
 
 def version(metric: Metric, text: str) -> Family:
@@ -116,7 +116,8 @@ def _place(view: View) -> Place:
     return place_of(view.owner) if view.gitrepo is not None else Place(label(view.owner.namespace), "")
 
 
-def _gauge(metric: Metric, values: Mapping[tuple[str, ...], float]) -> Family:
+def gauge(metric: Metric, values: Mapping[tuple[str, ...], float]) -> Family:
+    """Tell a gauge, by the values of its labels in their order."""
     family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
     for labels, value in values.items():
         family.add_metric(labels, value)
@@ -125,4 +126,4 @@ def _gauge(metric: Metric, values: Mapping[tuple[str, ...], float]) -> Family:
 
 def _number(metric: Metric, value: float | None) -> Family:
     """Tell one number; no series where there is none to tell."""
-    return _gauge(metric, {} if value is None else {(): value})
+    return gauge(metric, {} if value is None else {(): value})

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.edge.serving import eventually
+from tests.modes.pushing import nowhere, sweep
 from tests.modes.running import command, environment, run
 from tests.modes.serving import Running
 from tests.ship.charted import RULES
-from tests.world.ports import free_ports
 from tests.world.prometheus import Prometheus
 from tests.world.pushgateway import Pushgateway
 
@@ -71,7 +71,7 @@ def observed(folder: Path) -> Iterator[Prometheus]:
     ):
         _push(shown, gateway, folder)
         targets = [shown.target, f"127.0.0.1:{guard.port}", f"127.0.0.1:{trying.port}"]
-        rules = {RULES.name: RULES.read_text(encoding="utf-8")} if RULES.exists() else {}
+        rules = {RULES.name: RULES.read_text(encoding="utf-8")}
         with Prometheus(config=_config(targets, gateway.address, sorted(rules)), files=rules) as prometheus:
             yield prometheus
 
@@ -81,10 +81,7 @@ def _push(shown: Shown, gateway: Pushgateway, folder: Path) -> None:
     for arguments in (SWEEP, (*SWEEP, "--dry-run"), MIGRATE):
         said = run(*arguments, "--pushgateway", gateway.url, kubeconfig=shown.kubeconfig, GITJOB_CLEANER_CONFIG=shown.config)
         assert said.code == 0, said.err
-    nowhere = folder / "nowhere"
-    (port,) = free_ports(1)
-    nowhere.write_text(re.sub(r"http://[\d.]+:\d+", f"http://127.0.0.1:{port}", shown.kubeconfig.read_text()))
-    assert run(*SWEEP, "--pushgateway", gateway.url, kubeconfig=nowhere).code == UNREACHABLE
+    assert sweep(nowhere(folder), gateway.url).code == UNREACHABLE
 
 
 def _config(targets: list[str], gateway: str, rules: list[str]) -> str:

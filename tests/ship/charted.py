@@ -55,7 +55,7 @@ def listed() -> Iterator[str]:
 
 def ruled() -> list[str]:
     """The expressions of the recording and alerting rules."""
-    groups = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"] if RULES.exists() else []
+    groups = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
     return [rule["expr"] for group in groups for rule in group["rules"]]
 
 

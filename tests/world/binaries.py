@@ -72,7 +72,7 @@ def _cached(programs: tuple[Program, ...]) -> Path:
     """The cache, with these programs in it."""
     cache = cache_folder()
     if _missing(cache, programs):
-        with _alone(cache.parent):
+        with alone(cache.parent):
             # Another process may have built them while we waited for our turn.
             _fill(cache, _missing(cache, programs))
     return cache
@@ -107,7 +107,7 @@ def _runs(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """Hold the lock of a folder, so that two builds do not fight for the machine."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
