@@ -1,6 +1,6 @@
 # gitjob-cleaner: `make demo` shows it at work, `make test` sets up everything and passes all tests.
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-monitoring picture test test-all test-lowest test-system test-long system check docs bench bench-service lock clean
+.PHONY: help install demo demo-monitoring picture test test-all test-lowest test-system test-long system check docs bench bench-service lock sbom clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
@@ -87,6 +87,9 @@ lock: .venv/test ## write the hashed requirements anew (needs uv, which it insta
 	echo "editables hatchling" | tr ' ' '\n' | $(BIN)/uv pip compile - --universal --generate-hashes --no-header --quiet \
 		--no-emit-index-url --no-emit-find-links --python-version 3.11 --constraint requirements/test.txt -o requirements/build.txt >/dev/null
 	$(UV_COMPILE) --upgrade --extra test --resolution lowest-direct -o requirements/lowest.txt >/dev/null
+
+sbom: .venv/test ## write the list of what is shipped, for dist/: CycloneDX, with versions, licenses and hashes
+	@$(BIN)/python -m requirements.sbom dist
 
 clean: ## remove what was made here; the Kubernetes binaries stay in their cache
 	rm -rf .venv .venv-lowest .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage build dist
