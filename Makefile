@@ -27,6 +27,12 @@ help: ## list what there is
 	$(PIP) --require-hashes -r requirements/test.txt
 	@touch $@
 
+# checkov pins its own versions of what we use, so it lives alone.
+.venv-checkov/ready: requirements/checkov.txt
+	$(PYTHON) -m venv .venv-checkov
+	.venv-checkov/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements/checkov.txt
+	@touch $@
+
 install: .venv/demo ## install the command into .venv/bin
 
 demo: .venv/demo ## watch it clean an embedded sandbox (FOR=30s ends by itself)
@@ -52,7 +58,7 @@ test: check ## set up everything and run all tests (the first run builds kube-ap
 test-system: .venv/test ## tests with Prometheus and Chromium (after make system)
 	$(BIN)/python -m pytest $(BESIDE) $(PYTEST) -m system
 
-test-long: .venv/test ## tests with real controllers (the first run builds them)
+test-long: .venv/test .venv-checkov/ready ## tests with real controllers, kustomize, helm (the first run builds them) and checkov
 	$(BIN)/python -m tests.world.binaries --all
 	$(BIN)/python -m pytest $(BESIDE) $(PYTEST) -m long
 
@@ -87,9 +93,11 @@ lock: .venv/test ## write the hashed requirements anew (needs uv, which it insta
 	echo "editables hatchling" | tr ' ' '\n' | $(BIN)/uv pip compile - --universal --generate-hashes --no-header --quiet \
 		--no-emit-index-url --no-emit-find-links --python-version 3.11 --constraint requirements/test.txt -o requirements/build.txt >/dev/null
 	$(UV_COMPILE) --upgrade --extra test --resolution lowest-direct -o requirements/lowest.txt >/dev/null
+	echo checkov | $(BIN)/uv pip compile - --universal --generate-hashes --no-header --quiet --upgrade \
+		--no-emit-index-url --no-emit-find-links --python-version 3.11 -o requirements/checkov.txt >/dev/null
 
 sbom: .venv/test ## write the list of what is shipped, for dist/: CycloneDX, with versions, licenses and hashes
 	@$(BIN)/python -m requirements.sbom dist
 
 clean: ## remove what was made here; the Kubernetes binaries stay in their cache
-	rm -rf .venv .venv-lowest .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage build dist
+	rm -rf .venv .venv-lowest .venv-checkov .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage build dist
