@@ -1,6 +1,6 @@
 # gitjob-cleaner: `make demo` shows it at work, `make test` sets up everything and passes all tests.
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-monitoring picture test test-all test-lowest test-system test-long system check docs bench bench-service lock sbom clean
+.PHONY: help install demo demo-monitoring picture test test-all test-lowest test-system test-long system check docs bench bench-service lock wheel sbom release clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
@@ -95,6 +95,15 @@ lock: .venv/test ## write the hashed requirements anew (needs uv, which it insta
 	$(UV_COMPILE) --upgrade --extra test --resolution lowest-direct -o requirements/lowest.txt >/dev/null
 	echo checkov | $(BIN)/uv pip compile - --universal --generate-hashes --no-header --quiet --upgrade \
 		--no-emit-index-url --no-emit-find-links --python-version 3.11 -o requirements/checkov.txt >/dev/null
+
+wheel: .venv/demo ## build the wheel into dist/
+	$(BIN)/python -m hatchling build -t wheel -d dist
+
+RENDERERS := $(BIN)/python -c 'from tests.world.binaries import packaging; print(*(f"{k}={v}" for k, v in packaging().items()))'
+release: wheel sbom ## all of a release but the image, into dist/: wheel, sources, what is shipped, chart, manifests
+	$(BIN)/python -m hatchling build -t sdist -d dist
+	set -e; eval "$$($(RENDERERS))"; "$$helm" package k8s/chart --destination dist; \
+	for overlay in k8s/overlays/*; do "$$kustomize" build "$$overlay" >"dist/$$(basename "$$overlay").yaml"; done
 
 sbom: .venv/test ## write the list of what is shipped, for dist/: CycloneDX, with versions, licenses and hashes
 	@$(BIN)/python -m requirements.sbom dist
