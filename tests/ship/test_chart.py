@@ -17,6 +17,7 @@ from tests.ship.rendered import (
     AS_VALUES,
     CHART,
     HOME,
+    K8S,
     PARTS,
     identity,
     must_be_valid,
@@ -78,6 +79,14 @@ def test_every_value_is_explained() -> None:
     assert bare - groups == {*common, "requests", "limits", "log_level", "pullPolicy", "annotations", "interval", "labels"}
 
 
+def test_fleet_makes_the_namespace_that_people_make() -> None:
+    fleet = yaml.safe_load((CHART / "fleet.yaml").read_text(encoding="utf-8"))
+    namespace = yaml.safe_load((K8S / "namespace.yaml").read_text(encoding="utf-8"))
+
+    assert fleet["defaultNamespace"] == fleet["helm"]["releaseName"] == namespace["metadata"]["name"] == HOME
+    assert fleet["namespaceLabels"] == namespace["metadata"]["labels"]
+
+
 # --- what it makes
 
 
@@ -101,7 +110,7 @@ FILLED: Mapping[str, Any] = {
     "podAnnotations": {"mine": "1"},
     "podLabels": {"mine": "1"},
     "serviceAccount.annotations": {"mine": "1"},
-    "extraEnv": [{"name": "HTTPS_PROXY", "value": "http://proxy.example.com"}],
+    "extraEnv": [{"name": "HTTPS_PROXY", "value": "http://proxy.example.com"}, {"name": "LOG_LEVEL", "value": "a proxy's"}],
     "extraVolumes": [{"name": "password", "secret": {"secretName": "mine"}}],
     "extraVolumeMounts": [{"name": "password", "mountPath": "/secrets", "readOnly": True}],
     "networkPolicy.extraEgress": [{"ports": [{"port": 9091}]}],
@@ -141,7 +150,7 @@ def test_every_value_comes_out_where_it_belongs() -> None:
         "GITJOB_CLEANER_PUSHGATEWAY_LABELS": "cluster=a,stage=b",
         "GITJOB_CLEANER_MAX_DELETIONS": "2000000",
         "GITJOB_CLEANER_DELETE_RATE": "0.5",
-        "HTTPS_PROXY": "http://proxy.example.com",
+        **{each["name"]: each["value"] for each in FILLED["extraEnv"]},
     }
 
 

@@ -27,7 +27,7 @@ def failed(folder: Path, objects: list[Object]) -> set[str]:
     """The checks that fail for these objects; it must have looked at all of them."""
     (folder / "objects.yaml").write_text(yaml.safe_dump_all(objects), encoding="utf-8")
     flags = ["--framework", "kubernetes", "--skip-download", "--output", "json", "--compact", "--soft-fail"]
-    command = [CHECKOV, "--file", folder / "objects.yaml", *flags]
+    command: list[str | Path] = [CHECKOV, "--file", folder / "objects.yaml", *flags]
     told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     assert told["summary"]["parsing_errors"] == 0
     assert told["summary"]["resource_count"] >= len(objects)

@@ -25,7 +25,9 @@
   value: {{ include "gitjob-cleaner.text" $value | quote }}
 {{- end }}
 {{- range $values.extraEnv }}
-{{- if hasKey $settings (.name | trimPrefix "GITJOB_CLEANER_" | lower) }}{{ fail (printf "extraEnv: %s is set already" .name) }}{{ end }}
+{{- if and (hasPrefix "GITJOB_CLEANER_" .name) (hasKey $settings (.name | trimPrefix "GITJOB_CLEANER_" | lower)) }}
+{{- fail (printf "extraEnv: %s is set already" .name) }}
+{{- end }}
 - {{ toYaml . | nindent 2 | trim }}
 {{- end }}
 {{- end -}}
