@@ -248,6 +248,7 @@ def test_only_who_has_the_rights_is_told_to_use_them() -> None:
         ({"settings.failed_ages": "1h"}, "at '/settings': additional properties 'failed_ages' not allowed"),
         ({"settings.failed_age": "3 days"}, "at '/settings/failed_age': '3 days' does not match"),
         ({"settings.failed_keep": "2"}, "at '/settings/failed_keep': got string, want integer"),
+        ({"settings.delete_rate": "fast"}, "at '/settings/delete_rate': 'fast' does not match"),
         ({"settings.dry_run": "yes"}, "at '/settings/dry_run': got string, want boolean"),
         ({"settings.current": "none"}, "at '/settings/current': value must be one of 'keep', 'succeeded', 'all'"),
         ({"settings.namespaces": ["a"]}, "additional properties 'namespaces' not allowed"),
