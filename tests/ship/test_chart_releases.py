@@ -14,8 +14,8 @@ from tests.ship.rendered import CHART, HOME, PARTS, granted, identity, must_be_v
 
 pytestmark = pytest.mark.long
 
-LONG = "a-release-with-a-name-that-is-as-long-as-helm-allows1"
-RELEASES = (HOME, "prod", "gitjob-cleaner-b", "a.b", "a-b", "1", LONG, LONG[:-1] + "2")
+LONG = "gitjob-cleaner-with-a-name-as-long-as-helm-allows-it1"
+RELEASES = (HOME, "prod", "gitjob-cleaner-b", "a.b", "a-b", "1", LONG, LONG[:-1] + "2", f"x{LONG[14:]}")
 
 
 @pytest.mark.parametrize("mode", ["cronjob", "deployment"])
@@ -51,6 +51,19 @@ def test_the_lease_in_the_roles_is_the_one_that_is_taken() -> None:
         settings = load_settings({}, {each["name"]: each["value"] for each in pod["containers"][0]["env"]})
 
         assert {each[-1] for each in granted(objects) if each[4] == "leases" and each[-1]} == {lease_of(settings)}
+
+
+def test_a_namespace_that_is_several_things_gets_the_rights_of_all() -> None:
+    """One that is looked after may be the cleaner's own, or Fleet's."""
+    plain = granted(
+        templated(HOME, {"mode": "deployment", "namespaces": ["a", "b", "c"], "instance": "i", "fleetNamespace": "f"})
+    )
+    merged = granted(
+        templated(HOME, {"mode": "deployment", "namespaces": ["a", HOME, "f"], "instance": "i", "fleetNamespace": "f"})
+    )
+
+    elsewhere = {"b": HOME, "c": "f"}
+    assert merged == {(who, elsewhere.get(where, where), *what) for who, where, *what in plain}
 
 
 def test_it_passes_helms_own_look() -> None:
