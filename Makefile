@@ -27,7 +27,7 @@ help: ## list what there is
 	$(PIP) --require-hashes -r requirements/test.txt
 	@touch $@
 
-# checkov pins its own versions of what we use, so it lives alone.
+# checkov is large, and holds some of what we use back (packaging, python-dateutil), so it lives alone.
 .venv-checkov/ready: requirements/checkov.txt
 	$(PYTHON) -m venv .venv-checkov
 	.venv-checkov/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements/checkov.txt

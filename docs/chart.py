@@ -29,7 +29,8 @@ _LIST: dict[str, Any] = {"type": "array", "items": {"type": "string", "minLength
 _BY_KIND: dict[str, dict[str, Any]] = {
     "duration": {"type": "string", "pattern": _DURATION},
     "count": {"type": "integer", "minimum": 0},
-    "per second": {"type": "number", "minimum": 0},
+    # For helm's --set 0.5 is a text.
+    "per second": {"type": ["number", "string"], "minimum": 0, "pattern": r"^[0-9]+(\.[0-9]+)?$"},
     "true or false": {"type": "boolean"},
     "names": _LIST,
     "patterns": _LIST,

@@ -1,8 +1,8 @@
 {{/* The name of everything: that of the release. One that is too long for what follows it, or has a dot, ends with a hash instead. */}}
 {{- define "gitjob-cleaner.fullname" -}}
 {{- $name := ternary .Release.Name (printf "%s-%s" .Release.Name .Chart.Name) (contains .Chart.Name .Release.Name) -}}
-{{- if or (gt (len $name) 40) (contains "." $name) -}}
-{{- printf "%s-%s" ($name | replace "." "-" | trunc 31 | trimSuffix "-") (sha256sum $name | trunc 8) -}}
+{{- if or (gt (len $name) 32) (contains "." $name) -}}
+{{- printf "%s-%s" ($name | replace "." "-" | trunc 23 | trimSuffix "-") (sha256sum $name | trunc 8) -}}
 {{- else -}}
 {{- $name -}}
 {{- end -}}

@@ -25,9 +25,18 @@
   value: {{ include "gitjob-cleaner.text" $value | quote }}
 {{- end }}
 {{- range $values.extraEnv }}
-{{- if hasKey $settings (.name | trimPrefix "GITJOB_CLEANER_" | lower) }}{{ fail (printf "extraEnv: %s is set already" .name) }}{{ end }}
+{{- if and (hasPrefix "GITJOB_CLEANER_" .name) (hasKey $settings (.name | trimPrefix "GITJOB_CLEANER_" | lower)) }}
+{{- fail (printf "extraEnv: %s is set already" .name) }}
+{{- end }}
 - {{ toYaml . | nindent 2 | trim }}
 {{- end }}
+{{- end -}}
+
+{{/* The labels of Pods, and of the Jobs that a CronJob makes. Ours win: they are found by them. */}}
+{{- define "gitjob-cleaner.podlabels" -}}
+{{- $labels := fromYaml (include "gitjob-cleaner.selector" .) -}}
+{{- $_ := set $labels "app.kubernetes.io/version" .root.Chart.AppVersion -}}
+{{- toYaml (mergeOverwrite (deepCopy .root.Values.podLabels) $labels) -}}
 {{- end -}}
 
 {{/* A Pod template: root, component, suffix of the account, command, serves (whether it has the page), and more for its spec. */}}
@@ -35,9 +44,7 @@
 {{- $values := .root.Values -}}
 metadata:
   labels:
-    {{- $labels := fromYaml (include "gitjob-cleaner.selector" .) }}
-    {{- $_ := set $labels "app.kubernetes.io/version" .root.Chart.AppVersion }}
-    {{- toYaml (mergeOverwrite (deepCopy $values.podLabels) $labels) | nindent 4 }}
+    {{- include "gitjob-cleaner.podlabels" . | nindent 4 }}
   {{- with $values.podAnnotations }}
   annotations:
     {{- toYaml . | nindent 4 }}
