@@ -3,8 +3,8 @@
 import http.client
 import json
 import os
-import shutil
 import select
+import shutil
 import socket
 import ssl
 import subprocess
@@ -252,7 +252,7 @@ def test_a_build_fills_the_cache_once(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
     assert [(folders[0] / name).read_text() for name in ("etcd", "kube-apiserver")] == ["built\n"] * 2
     assert (tmp_path / "calls").read_text().count("-mod=readonly") == 2
-    assert {"lock", binaries.KUBERNETES} == {each.name for each in folders[0].parent.iterdir()}
+    assert {"lock", binaries.cache_folder().name} == {each.name for each in folders[0].parent.iterdir()}
 
 
 def test_a_go_that_is_too_old_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
