@@ -43,8 +43,9 @@ LEFT_OUT_OF_VENV = (
     *("kubernetes/aio", "kubernetes/client/api/[!_]*", "kubernetes/client/models/[!_]*"),
 )
 
-SCRIPT = "gitjob-cleaner"
-"""The one script of the venv that comes along."""
+COMMAND = "gitjob-cleaner"
+SCRIPT = "#!{venv}/bin/python\nfrom cleaner.__main__ import main\n\nmain()\n"
+"""The one command of the venv. pip's own script for it loads the module of regular expressions, for Windows, at each start."""
 
 FILES = {
     "etc/passwd": "root:x:0:0:root:/:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/:/sbin/nologin\n",
@@ -147,8 +148,11 @@ def take_venv(rootfs: Rootfs, venv: Path) -> None:
     rootfs.take_tree(venv, [*LEFT_OUT_OF_VENV, "bin"])
     rootfs.take(venv / "bin")
     for path in (venv / "bin").iterdir():
-        if path.is_symlink() or path.name == SCRIPT:
+        if path.is_symlink():
             rootfs.take(path)
+    command = venv / "bin" / COMMAND
+    rootfs.write(str(command.relative_to("/")), SCRIPT.format(venv=venv))
+    rootfs.place(command).chmod(0o755)
 
 
 def take_libraries(rootfs: Rootfs) -> None:

@@ -2,12 +2,9 @@
 
 import json
 import os
-import shutil
 import signal
 import stat
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,7 @@ from cleaner import __version__
 from tests.edge.faults import stock
 from tests.edge.servers import JOBS, LEASES, must, names_of, put_gitjob
 from tests.edge.serving import eventually
+from tests.image.conftest import IMAGE, SOURCE
 from tests.modes import running
 from tests.modes.running import ROOT
 from tests.modes.serving import Running
@@ -26,71 +24,8 @@ from tests.world.control_plane import ADMIN, ControlPlane
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
-IMAGE = f"localhost/gitjob-cleaner:{__version__}"
 PYTHON = "/opt/venv/bin/python"
 IN_POD = "/var/run/secrets/kubernetes.io/serviceaccount"
-SECRETS = {".env": "TOKEN=hunter2", ".git/config": "[user]", "id_rsa": "secret", "k8s/image/.kube/config": "secret"}
-
-
-@pytest.fixture(scope="module")
-def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout as somebody has it: all our files, a wheel, and what is nobody's business."""
-    folder = tmp_path_factory.mktemp("context")
-    listing = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    for name in filter(lambda name: (ROOT / name).exists(), listing.stdout.splitlines()):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, folder / name)
-    for name, text in SECRETS.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel"], cwd=folder, check=True, capture_output=True)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def containers(context: Path) -> Iterator[Containers]:
-    """With the image built on a Debian."""
-    with Containers() as started:
-        started.import_debian()
-        # The wheel is there: make takes it as made.
-        build = [
-            "make",
-            "--old-file=wheel",
-            "image",
-            f"BUILDER={started.builder}",
-            f"BASE={BASE}",
-            "SOURCE=https://git.example/x",
-        ]
-        started.run([*build, "BUILD=--isolation chroot --quiet"], cwd=context)
-        yield started
-
-
-@pytest.fixture(scope="module")
-def root(containers: Containers) -> Path:
-    """The image's files."""
-    return containers.mount(IMAGE)
-
-
-@pytest.fixture(scope="module")
-def files(root: Path) -> dict[str, os.stat_result]:
-    """All that is in the image, by its path."""
-    found = (Path(parent, name) for parent, folders, names in os.walk(root) for name in (*folders, *names))
-    return {path.relative_to(root).as_posix(): path.lstat() for path in found}
-
-
-@pytest.fixture(scope="module")
-def given(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What is mounted: a kubeconfig, and beside it the certificate that it names."""
-    folder = tmp_path_factory.mktemp("given")
-    config = json.loads(control_plane.kubeconfig().read_text())
-    config["clusters"][0]["cluster"]["certificate-authority"] = "ca.crt"
-    (folder / "kubeconfig").write_text(json.dumps(config))
-    (folder / "ca.crt").write_bytes(control_plane.ca_file.read_bytes())
-    (folder / "token").write_text(ADMIN)
-    folder.chmod(0o755)
-    return folder
 
 
 def tool(containers: Containers, given: Path, *arguments: str) -> list[str]:
@@ -121,6 +56,17 @@ def test_it_starts_the_tool(containers: Containers) -> None:
     assert containers.run(containers.command(IMAGE)).startswith("usage: gitjob-cleaner ")
 
 
+def test_what_its_start_costs_can_be_measured_in_it(containers: Containers) -> None:
+    script = (ROOT / "benchmarks/start.py").read_text(encoding="utf-8")
+    said = containers.run(containers.command(IMAGE, "-c", script, "1", entrypoint=PYTHON))
+
+    assert [line.split("  ")[0] for line in said.splitlines()] == [
+        "python -I -S -c pass",
+        "python -c pass",
+        "gitjob-cleaner --version",
+    ]
+
+
 def test_its_configuration(containers: Containers) -> None:
     image = containers.inspect(IMAGE)
     config = image["config"]
@@ -135,7 +81,7 @@ def test_its_configuration(containers: Containers) -> None:
     ]
     labels = {name.removeprefix("org.opencontainers.image."): text for name, text in config["Labels"].items()}
     assert (labels["title"], labels["licenses"]) == ("gitjob-cleaner", "Apache-2.0")
-    assert (labels["version"], labels["source"]) == (__version__, "https://git.example/x")
+    assert (labels["version"], labels["source"]) == (__version__, SOURCE)
     assert len(image["rootfs"]["diff_ids"]) == 1, "no layer holds what a later one hides"
 
 
@@ -159,20 +105,7 @@ def test_python_and_the_tool_are_all_that_can_be_executed(root: Path, files: dic
 
 
 def test_neither_installer_nor_compiler_nor_test_is_in_it(files: dict[str, os.stat_result]) -> None:
-    unwanted = {
-        "pip",
-        "ensurepip",
-        "setuptools",
-        "venv",
-        "test",
-        "tests",
-        "idlelib",
-        "tkinter",
-        "sqlite3",
-        "include",
-        "gcc",
-        "apt",
-    }
+    unwanted = set("pip ensurepip setuptools venv test tests idlelib tkinter sqlite3 include gcc apt".split())
     names = {name: set(Path(name).parts) - {"venv" if name.startswith("opt/venv") else ""} for name in files}
 
     assert [name for name, parts in names.items() if parts & unwanted] == []
@@ -347,7 +280,7 @@ def test_the_service_ends_on_sigterm_and_gives_the_lease_back(
     containers: Containers, control_plane: ControlPlane, namespace: str, given: Path
 ) -> None:
     names = stock(control_plane, namespace, 4)
-    flags = ("--namespaces", namespace, "--own-namespace", namespace, "--leader-election")
+    flags = ("--namespaces", namespace, "--own-namespace", namespace, "--leader-election", "--lease-duration", "3s")
 
     with InPod(containers, control_plane, given, *flags) as service:
         service.ready()
