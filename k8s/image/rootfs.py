@@ -41,6 +41,7 @@ LEFT_OUT_OF_VENV = (
     # Two thirds of all libraries: the client's asynchronous twin, which nothing imports, and its methods and models, each of
     # which it loads when it is first named. We name none.
     *("kubernetes/aio", "kubernetes/client/api/[!_]*", "kubernetes/client/models/[!_]*"),
+    "pygments/lexers/[!_]*",  # of 500 languages, for source code that rich could show; loaded by name, too
 )
 
 COMMAND = "gitjob-cleaner"
