@@ -99,8 +99,8 @@ bench-service: .venv/test ## measure the service: how late it is beside Kubernet
 	$(BIN)/python -m benchmarks.quiet $(if $(DURATION),--duration $(DURATION)) $(if $(BENCH),--jobs 2000 --no-bounds)
 
 RUNNER ?= $(firstword $(foreach each,docker podman,$(shell command -v $(each))))
-bench-image: image ## measure what the image holds, and what a start in it costs beside one of Python alone
-	$(RUNNER) run --rm --interactive --read-only --entrypoint /opt/venv/bin/python gitjob-cleaner:$(VERSION) - <benchmarks/image.py
+bench-image: image ## measure what the image holds, and what a start in it costs beside one of Python alone (RUN=more flags for docker or podman)
+	$(RUNNER) run --rm --interactive --read-only $(RUN) --entrypoint /opt/venv/bin/python gitjob-cleaner:$(VERSION) - <benchmarks/image.py
 
 UV_COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--no-header --python-version 3.11 --quiet
