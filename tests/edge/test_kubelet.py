@@ -12,7 +12,7 @@ import pytest
 
 from tests.edge.servers import must
 from tests.edge.serving import eventually
-from tests.world import kubelet, seed
+from tests.world import kubelet
 from tests.world.control_plane import ControlPlane
 from tests.world.kubelet import Container
 from tests.world.pods import PODS

@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 
@@ -17,21 +18,21 @@ def begin(plan: dict[str, Any]) -> None:
     socket.sethostname(plan["hostname"])
     _mount("-t", "tmpfs", "tmpfs", "/run")
     for source, target, read_only in plan["mounts"]:
-        _bind(source, os.path.realpath(target), read_only=read_only)
+        _bind(source, Path(target).resolve(), read_only=read_only)
     if plan["read_only"]:
         _mount("-o", "remount,bind,ro", "/")
     os.chdir("/")
     os.execv(plan["command"][0], plan["command"])
 
 
-def _bind(source: str, target: str, *, read_only: bool) -> None:
-    if target.startswith("/run/"):
-        os.makedirs(target, exist_ok=True)
-    elif not os.path.isdir(target):
+def _bind(source: str, target: Path, *, read_only: bool) -> None:
+    if target.is_relative_to("/run"):
+        target.mkdir(parents=True, exist_ok=True)
+    elif not target.is_dir():
         raise SystemExit(f"{target} is not on this machine, and making it would leave it there")
-    _mount("--rbind", source, target)
+    _mount("--rbind", source, str(target))
     if read_only:
-        _mount("-o", "remount,bind,ro", target)
+        _mount("-o", "remount,bind,ro", str(target))
 
 
 def _mount(*arguments: str) -> None:

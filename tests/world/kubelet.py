@@ -1,7 +1,7 @@
 """Plays the kubelet for a container of a Pod in the API: its process runs here, with the environment and the mounts of the Pod.
 
-The token is a real one, asked for as the Pod's projected volume says, and stands where the Pod has it. What the process has of this
-machine, and a kubelet would give it otherwise: the user, the network and the files of the image.
+The token is a real one, asked for as the Pod's projected volume says, and stands where the Pod has it. Of this machine,
+where a kubelet would give it others, it has the user, the network and the files of the image.
 """
 
 import json
@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -89,9 +89,7 @@ class Container:
         }
         line = [*namespaces(), sys.executable, "-I", "-S", container.__file__, json.dumps(plan)]
         with (self._folder / "out").open("wb") as out, (self._folder / "err").open("wb") as err:
-            self._process = subprocess.Popen(
-                line, env=self.environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=err
-            )
+            self._process = subprocess.Popen(line, env=self.environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=err)
         return self
 
     def wait(self, seconds: float = 120.0) -> int:
