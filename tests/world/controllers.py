@@ -1,6 +1,6 @@
 """What makes Jobs run and finish by themselves beside a control plane: real controllers, a scheduler, and kwok for a Node.
 
-kwok plays the part of the kubelet: a Pod on its Node runs for a moment and then ends as the name of its Job says.
+kwok plays the part of the kubelet: a Pod on its Node runs, and if it is a Job's ends after a moment as the name of its Job says.
 """
 
 import json
@@ -192,7 +192,7 @@ def stages(course: Course) -> list[dict[str, Any]]:
     """What kwok does with a Node and with the Pods on it."""
     fails = f'.metadata.labels["batch.kubernetes.io/job-name"] // "" | test({json.dumps(course.failing)})'
     alive = [_is(".metadata.deletionTimestamp", "DoesNotExist"), _is(".metadata.namespace", "NotIn", course.spared)]
-    runs = [*alive, _is(".status.phase", "In", "Running")]
+    runs = [*alive, _is(".status.phase", "In", "Running"), _is('.metadata.labels["batch.kubernetes.io/job-name"]', "Exists")]
     return [
         _stage("node-ready", "Node", [_is(_READY, "NotIn", "True")], _NODE_READY),
         _stage("pod-runs", "Pod", [*alive, _is(".status.phase", "In", "Pending")], _POD_RUNS),

@@ -170,7 +170,7 @@ class Container:
 
     def _volume(self, volume: Json) -> Path:
         """A folder with what the volume holds; every container of the Pod would have the same."""
-        folder = self._folder / "volumes" / volume["name"]
+        folder = self._folder.joinpath("volumes", str(volume["name"]))
         folder.mkdir(parents=True, exist_ok=True)
         if "projected" in volume:
             for source in volume["projected"]["sources"]:
