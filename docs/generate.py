@@ -1,4 +1,4 @@
-"""Write what comes from the code: the table of settings, the schema of a pass, the pages on metrics and rights, the dashboard."""
+"""Write what comes from the code: the table of settings, the schema of a pass, metrics, rights, the dashboard, manifests."""
 
 import json
 import re
@@ -11,6 +11,7 @@ from cleaner.metrics import LABELS, RUNS, SECTIONS, Metric
 from cleaner.report import Document
 from cleaner.rights import Right, Use, Where, rights
 from cleaner.settings import describe_default, fields_of
+from docs import manifests
 from grafana import dashboard
 
 ROOT = Path(__file__).parents[1]
@@ -219,6 +220,7 @@ def main() -> None:
     (ROOT / "docs/metrics.md").write_text(metrics(), encoding="utf-8")
     (ROOT / "docs/rights.md").write_text(rights_page(), encoding="utf-8")
     dashboard.main()
+    manifests.main()
 
 
 if __name__ == "__main__":

@@ -58,15 +58,15 @@ def _bytes(made: bytes) -> None:
 
 def terms_of(settings: Settings, command: str) -> Terms:
     """Return what is to be checked for a command."""
-    faults = list(_faults(settings, command))
+    faults = list(faults_of(settings, command))
     use = use_of(settings, command)
     lease = use.migration_lease if command == "migrate" else use.lease
     keeps = Keeps(settings.succeeded_keep, settings.succeeded_age)
     return Terms(use, _scope_in_words(settings), settings.clock_bound, tuple(faults), keeps, lease)
 
 
-def _faults(settings: Settings, command: str) -> list[str]:
-    """Settings that the command itself would refuse, in the words in which it does."""
+def faults_of(settings: Settings, command: str) -> list[str]:
+    """Tell of settings that the command itself would refuse, in the words in which it does."""
     faults: list[str] = []
     try:
         if command == "run":

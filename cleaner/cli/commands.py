@@ -23,8 +23,8 @@ from cleaner.sweep import Canary, Sweep
 
 Command = Callable[[Settings, Mapping[str, str]], int]
 
-_POSITIONAL = ("gitrepo", "checked")
-"""What the command line names without a flag: no settings."""
+_NO_SETTINGS = ("gitrepo", "checked", "account", "name")
+"""What only the command line names."""
 
 
 def dispatch(command: str, flags: Mapping[str, str]) -> int:
@@ -34,7 +34,7 @@ def dispatch(command: str, flags: Mapping[str, str]) -> int:
 
         return demo(flags)
     try:
-        settings = load_settings({name: text for name, text in flags.items() if name not in _POSITIONAL}, os.environ)
+        settings = load_settings({name: text for name, text in flags.items() if name not in _NO_SETTINGS}, os.environ)
         return _COMMANDS[command](settings, flags)
     except TOLD as error:
         return _said(str(error), code_of(error))
@@ -77,6 +77,13 @@ def _check(settings: Settings, flags: Mapping[str, str]) -> int:
     from cleaner.cli.checking import check  # all that the other commands are wired with
 
     return check(settings, flags, _written)
+
+
+def _rights(settings: Settings, flags: Mapping[str, str]) -> int:
+    from cleaner.cli.granting import write_rights
+
+    _written(lambda: write_rights(sys.stdout, settings, flags))
+    return 0
 
 
 def _retry(settings: Settings, flags: Mapping[str, str]) -> int:
@@ -170,4 +177,5 @@ _COMMANDS: Mapping[str, Command] = {
     "guard": _guard,
     "release": _release,
     "check": _check,
+    "rights": _rights,
 }

@@ -16,9 +16,10 @@ COMMANDS = {
     "release": "take the finalizer of guard off every GitRepo, once: before you uninstall",
     "retry": "run a GitRepo that failed again, or all that failed, as Fleet itself does",
     "check": "before you install: what a command needs here, and whether it is there, line by line; nothing is changed",
+    "rights": "the roles that a command needs with its settings, as manifests: exactly these; asks no cluster",
     "demo": "watch it at work on an embedded sandbox, without a cluster",
 }
-_UNCHECKED = ("check", "demo")
+_UNCHECKED = ("check", "rights", "demo")
 _OF_DELETING = {"dry_run", "yes", "max_deletions", "delete_rate", "delete_workers"}
 _OF_SERVING = {"interval", "watch", "listen", "leader_election", "lease_duration", "events", "metrics_per_gitrepo"}
 _OF_RETRYING = {"wait", "all_failed", "retry_limit", "retry_pause", "nudge"}
@@ -63,7 +64,31 @@ _LEFT_OUT = {
     "check": {"yes", "log_level", "log_format"},
     "retry": (_OF_DELETING - {"dry_run", "yes"}) | _OF_SERVING | _OF_KEEPING | {"again", "guard", "log_level", "log_format"},
 }
-_TAKEN = {"guard": _OF_CONNECTING | _OF_GUARDING, "release": _OF_CONNECTING | {"dry_run"}}
+_OF_RIGHTS = {
+    "namespaces",
+    "exclude_namespaces",
+    "selector",
+    "instance",
+    "own_namespace",
+    "fleet_namespace",
+    "fleet_version",
+    "current",
+    "orphaned_pods",
+    "evidence",
+    "watch",
+    "events",
+    "leader_election",
+    "guard",
+    "wait",
+    "all_failed",
+    "nudge",
+    "dry_run",
+}
+_TAKEN = {
+    "guard": _OF_CONNECTING | _OF_GUARDING,
+    "release": _OF_CONNECTING | {"dry_run"},
+    "rights": _OF_RIGHTS,
+}
 
 
 class UsageError(Exception):
@@ -108,10 +133,14 @@ def _add_settings(parser: argparse.ArgumentParser, command: str) -> None:
     if command == "retry":
         meaning = "the GitRepo to run again; or, instead, --all-failed"
         parser.add_argument("gitrepo", metavar="[NAMESPACE/]GITREPO", nargs="?", help=meaning)
-    if command == "check":
+    if command in {"check", "rights"}:
         choices = [name for name in COMMANDS if name not in _UNCHECKED]
-        meaning = f"the command to check for: {', '.join(choices)} (default: sweep); with the flags that it is to have"
+        meaning = f"the command that it is about: {', '.join(choices)} (default: sweep); with the flags that it is to have"
         parser.add_argument("checked", metavar="COMMAND", nargs="?", choices=choices, default="sweep", help=meaning)
+    if command == "rights":
+        meaning = "the ServiceAccount that gets them, in own_namespace (default: gitjob-cleaner)"
+        parser.add_argument("--account", metavar="NAME", default="gitjob-cleaner", help=meaning)
+        parser.add_argument("--name", metavar="NAME", help="the name of the roles (default: the account's)")
     parser.add_argument("--config", metavar="PATH", help="YAML file with settings, named as the flags are but with _ for -")
     for field in fields_of():
         if field.name in _TAKEN.get(command, {field.name}) - _LEFT_OUT.get(command, set()):

@@ -200,3 +200,16 @@ def test_programs_that_are_given_win_and_the_others_are_cached(monkeypatch: pyte
         "kube-scheduler": filled / "kube-scheduler",
         "kwok": given / "kwok",
     }
+
+
+def test_what_renders_manifests_comes_from_the_same_places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given = tmp_path / "given"
+    given.mkdir()
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(given))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    filled = binaries.cache_folder()
+    filled.mkdir(parents=True)
+    for program in (given / "helm", filled / "helm", filled / "kustomize"):
+        program.touch(0o755)
+
+    assert binaries.packaging() == {"kustomize": filled / "kustomize", "helm": given / "helm"}

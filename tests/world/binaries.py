@@ -1,7 +1,7 @@
 """Where the programs of Kubernetes come from: `KUBEBUILDER_ASSETS`, else a cache that is filled once with `go build`.
 
-Two sets: the API (etcd and kube-apiserver), which every test needs, and what makes Jobs run beside it, which few do and
-which is built only when it is asked for.
+Three sets: the API (etcd and kube-apiserver), which every test needs; what makes Jobs run beside it, and what renders
+manifests, which few do and which are built only when they are asked for.
 """
 
 import argparse
@@ -47,6 +47,10 @@ CONTROLLERS = (
     Program("kube-scheduler", "apiserver", "k8s.io/kubernetes/cmd/kube-scheduler", _STAMPS),
     Program("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok"),
 )
+PACKAGING = (
+    Program("kustomize", "kustomize", "sigs.k8s.io/kustomize/kustomize/v5"),
+    Program("helm", "helm", "helm.sh/helm/v4/cmd/helm"),
+)
 
 
 def assets() -> Path:
@@ -56,10 +60,19 @@ def assets() -> Path:
 
 def controllers() -> dict[str, Path]:
     """kube-controller-manager, kube-scheduler and kwok, by name; builds what is neither given nor cached."""
+    return _by_name(CONTROLLERS)
+
+
+def packaging() -> dict[str, Path]:
+    """Return kustomize and helm, by name; builds what is neither given nor cached."""
+    return _by_name(PACKAGING)
+
+
+def _by_name(programs: tuple[Program, ...]) -> dict[str, Path]:
     given = _given()
-    found = {each.name: given / each.name for each in CONTROLLERS if given and _runs(given / each.name)}
-    cache = _cached(tuple(each for each in CONTROLLERS if each.name not in found))
-    return {each.name: cache / each.name for each in CONTROLLERS} | found
+    found = {each.name: given / each.name for each in programs if given and _runs(given / each.name)}
+    cache = _cached(tuple(each for each in programs if each.name not in found))
+    return {each.name: cache / each.name for each in programs} | found
 
 
 def _given() -> Path | None:
@@ -145,7 +158,7 @@ def _build(go: list[str], program: Program, target: Path) -> None:
 def _show_progress(build: subprocess.Popen[bytes], name: str) -> None:
     """Say every ten seconds what takes so long; end the build if we are interrupted."""
     begun = time.monotonic()
-    _say(f"building {name} for Kubernetes {KUBERNETES} (once; the first takes about 5 minutes with all downloads)")
+    _say(f"building {name} (once; the first takes about 5 minutes with all downloads)")
     try:
         while build.poll() is None:
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -181,7 +194,7 @@ def _go_version(command: list[str]) -> tuple[int, ...]:
 
 def _needed() -> tuple[int, ...]:
     """What the go.mod files ask for."""
-    return max(_numbers(_go_line(MODULES / program.folder / "go.mod")) for program in (*API, *CONTROLLERS))
+    return max(_numbers(_go_line(MODULES / program.folder / "go.mod")) for program in (*API, *CONTROLLERS, *PACKAGING))
 
 
 def _go_line(path: Path) -> str:
@@ -196,11 +209,11 @@ def _numbers(text: str) -> tuple[int, ...]:
 def main() -> None:
     """Build what is missing and print where it is."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--all", action="store_true", help="what makes Jobs run as well, not the API alone")
+    parser.add_argument("--all", action="store_true", help="all three sets, not the API alone")
     everything = parser.parse_args().all
     print(assets())
     if everything:
-        print(*controllers().values(), sep="\n")
+        print(*controllers().values(), *packaging().values(), sep="\n")
 
 
 if __name__ == "__main__":
