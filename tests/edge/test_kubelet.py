@@ -69,9 +69,9 @@ def put(plane: ControlPlane, home: str, container: dict[str, Any] | None = None,
     return must(plane.request("POST", PODS.format(home), {"metadata": {"name": name}, "spec": whole}))
 
 
-def looked(plane: ControlPlane, pod: Any, **override: str) -> Any:
+def looked(plane: ControlPlane, pod: Any, override: dict[str, str] | None = None) -> Any:
     """What a process sees that looks around in the Pod."""
-    with Container(plane, pod, command=(sys.executable, "-c", LOOKS), **override) as container:
+    with Container(plane, pod, override, command=(sys.executable, "-c", LOOKS)) as container:
         assert container.wait() == 0, container.err
         return json.loads(container.out)
 
@@ -98,7 +98,7 @@ def test_the_environment_is_the_pods_alone(control_plane: ControlPlane, home: st
         {"name": "OVERRIDDEN", "value": "text"},
     ]
 
-    linked = looked(control_plane, put(control_plane, home, {"env": env}), OVERRIDDEN="other")["environment"]
+    linked = looked(control_plane, put(control_plane, home, {"env": env}), {"OVERRIDDEN": "other"})["environment"]
     bare = looked(control_plane, put(control_plane, home, enableServiceLinks=False))["environment"]
 
     address = made["spec"]["clusterIP"]

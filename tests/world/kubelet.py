@@ -1,4 +1,4 @@
-"""Plays the kubelet for a container of a Pod in the API: its process runs here, with the environment and the mounts of the Pod.
+"""Plays the kubelet for a Pod of the API with one container: its process runs here, with the environment and mounts of the Pod.
 
 The token is a real one, asked for as the Pod's projected volume says, and stands where the Pod has it. Of this machine,
 where a kubelet would give it others, it has the user, the network and the files of the image.
@@ -12,7 +12,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -33,18 +34,17 @@ _KEPT = ROOT, Path(sys.prefix), Path(sys.base_prefix)
 
 class Container:
     """
-    A container of a Pod, from `start` (or `with`) until its process has ended; the end of the block kills it.
+    The container of a Pod, from `start` (or `with`) until its process has ended; the end of the block kills it.
 
     `override` is laid over its environment: two Pods on one machine cannot have the same port.
     """
 
     def __init__(
-        self, plane: ControlPlane, pod: Json, name: str = "", *, command: tuple[str, ...] = IMAGES_OWN, **override: str
+        self, plane: ControlPlane, pod: Json, override: Mapping[str, str] | None = None, *, command: tuple[str, ...] = IMAGES_OWN
     ) -> None:
         self.plane, self.pod = plane, pod
-        every = [*pod["spec"].get("initContainers", []), *pod["spec"]["containers"]]
-        self.spec: Json = next(each for each in every if each["name"] == name) if name else pod["spec"]["containers"][0]
-        self._command, self._override = command, override
+        (self.spec,) = pod["spec"]["containers"]
+        self._command, self._override = command, override or {}
         self._folder = Path(tempfile.mkdtemp(prefix="kubelet-"))
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -127,12 +127,26 @@ class Container:
         path = self._folder / "err"
         return path.read_text() if path.exists() else "(it was not started)"
 
+    def tell(self) -> None:
+        """Tell the API how the Pod is: whether its process runs, or how it has ended."""
+        code, now = self.process.poll(), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        runs = code is None
+        ended = {"exitCode": _as_shells_tell(code or 0), "startedAt": now, "finishedAt": now}
+        state = {"running": {"startedAt": now}} if runs else {"terminated": ended}
+        container = {"name": self.spec["name"], "image": self.spec["image"], "imageID": "", "restartCount": 0, "state": state}
+        status: Json = {"phase": "Running" if runs else "Failed" if code else "Succeeded", "startTime": now}
+        status["conditions"] = [{"type": kind, "status": str(runs)} for kind in ("Ready", "ContainersReady")]
+        status["containerStatuses"] = [{**container, "ready": runs, "started": runs}]
+        path = f"/api/v1/namespaces/{self.namespace}/pods/{self.name}/status"
+        kind = "application/strategic-merge-patch+json"
+        _well(self.plane.request("PATCH", path, {"status": status}, content_type=kind), path)
+
     def environment(self) -> dict[str, str]:
         """All that its process finds in its environment, and where the image's own files are."""
         given = {"PATH": os.environ["PATH"], "HOSTNAME": self.name, "HOME": "/", "PYTHONPATH": str(ROOT)}
         given |= self._service_links() if self.pod["spec"].get("enableServiceLinks", True) else {}
         given |= {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(self.plane.port)}
-        return given | {each["name"]: self._value(each) for each in self.spec.get("env", [])} | self._override
+        return given | {each["name"]: self._value(each) for each in self.spec.get("env", [])} | dict(self._override)
 
     def _service_links(self) -> dict[str, str]:
         """The older half of service discovery: where each Service of the Namespace is, in variables."""
@@ -221,6 +235,11 @@ def namespaces() -> tuple[str, ...]:
             return command
         said = tried.stderr.strip()
     raise RuntimeError(f"Pods cannot be run here: no mount namespaces for us, neither as root nor in a user namespace ({said})")
+
+
+def _as_shells_tell(code: int) -> int:
+    """An exit code; 128 and the number of the signal for a process that one has ended."""
+    return 128 - code if code < 0 else code
 
 
 def _replace(path: Path, text: str) -> None:
