@@ -1,6 +1,6 @@
 # gitjob-cleaner: `make demo` shows it at work, `make test` sets up everything and passes all tests.
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-monitoring picture test test-all test-lowest test-system test-long system check docs bench bench-service lock clean
+.PHONY: help install demo demo-monitoring picture test test-all test-lowest test-system test-long system check docs bench bench-service lock wheel sbom release clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
@@ -25,6 +25,12 @@ help: ## list what there is
 
 .venv/test: .venv/demo requirements/test.txt
 	$(PIP) --require-hashes -r requirements/test.txt
+	@touch $@
+
+# checkov is large, and holds some of what we use back (packaging, python-dateutil), so it lives alone.
+.venv-checkov/ready: requirements/checkov.txt
+	$(PYTHON) -m venv .venv-checkov
+	.venv-checkov/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements/checkov.txt
 	@touch $@
 
 install: .venv/demo ## install the command into .venv/bin
@@ -52,7 +58,7 @@ test: check ## set up everything and run all tests (the first run builds kube-ap
 test-system: .venv/test ## tests with Prometheus and Chromium (after make system)
 	$(BIN)/python -m pytest $(BESIDE) $(PYTEST) -m system
 
-test-long: .venv/test ## tests with real controllers (the first run builds them)
+test-long: .venv/test .venv-checkov/ready ## tests with real controllers, kustomize, helm (the first run builds them) and checkov
 	$(BIN)/python -m tests.world.binaries --all
 	$(BIN)/python -m pytest $(BESIDE) $(PYTEST) -m long
 
@@ -87,6 +93,20 @@ lock: .venv/test ## write the hashed requirements anew (needs uv, which it insta
 	echo "editables hatchling" | tr ' ' '\n' | $(BIN)/uv pip compile - --universal --generate-hashes --no-header --quiet \
 		--no-emit-index-url --no-emit-find-links --python-version 3.11 --constraint requirements/test.txt -o requirements/build.txt >/dev/null
 	$(UV_COMPILE) --upgrade --extra test --resolution lowest-direct -o requirements/lowest.txt >/dev/null
+	echo checkov | $(BIN)/uv pip compile - --universal --generate-hashes --no-header --quiet --upgrade \
+		--no-emit-index-url --no-emit-find-links --python-version 3.11 -o requirements/checkov.txt >/dev/null
+
+wheel: .venv/demo ## build the wheel into dist/
+	$(BIN)/python -m hatchling build -t wheel -d dist
+
+RENDERERS := $(BIN)/python -c 'from tests.world.binaries import packaging; print(*(f"{k}={v}" for k, v in packaging().items()))'
+release: wheel sbom ## all of a release but the image, into dist/: wheel, sources, what is shipped, chart, manifests
+	$(BIN)/python -m hatchling build -t sdist -d dist
+	set -e; eval "$$($(RENDERERS))"; "$$helm" package k8s/chart --destination dist; \
+	for overlay in k8s/overlays/*; do "$$kustomize" build "$$overlay" >"dist/$$(basename "$$overlay").yaml"; done
+
+sbom: .venv/test ## write the list of what is shipped, for dist/: CycloneDX, with versions, licenses and hashes
+	@$(BIN)/python -m requirements.sbom dist
 
 clean: ## remove what was made here; the Kubernetes binaries stay in their cache
-	rm -rf .venv .venv-lowest .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage build dist
+	rm -rf .venv .venv-lowest .venv-checkov .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage build dist

@@ -10,6 +10,7 @@ import yaml
 
 from cleaner.cli.granting import HOME
 from cleaner.rights import Right, Rule, Use, Where, manifests, more, rights, roles, rules
+from docs import chart
 
 ROOT = Path(__file__).parents[1]
 NAME = "gitjob-cleaner"
@@ -123,6 +124,7 @@ def files() -> dict[str, str]:
         "k8s/chart/files/rights.yaml": chart_rights(),
         "k8s/chart/files/rules.yaml": (ROOT / "k8s/prometheus/rules.yaml").read_text(encoding="utf-8"),
         "k8s/chart/files/dashboard.json": dashboard(),
+        "k8s/chart/values.schema.json": chart.schema(),
     }
 
 

@@ -7,6 +7,7 @@ import msgspec
 
 from cleaner import __version__
 from cleaner.cli.migrating import name_of
+from cleaner.cli.pushing import PUSHING, gateway_of
 from cleaner.cli.serve import elects
 from cleaner.cli.wiring import Stop, cluster_of, lease_of, own_namespace_of, scope_of
 from cleaner.kube.leases import Leases
@@ -42,7 +43,9 @@ def check(settings: Settings, flags: Mapping[str, str], write: Write) -> int:
     terms = terms_of(settings, command)
     connection, cluster = cluster_of(settings, "check", clock)
     leases = Leases(connection, clock, terms.use.own_namespace, terms.lease)
-    checked = Preflight(cluster, leases, terms, clock).check()
+    pushes = settings.pushgateway and command in PUSHING
+    not_ready = gateway_of(settings, {}).why_not_ready if pushes else None
+    checked = Preflight(cluster, leases, terms, clock, not_ready).check()
     heading = Heading("check", __version__, connection.where.context, connection.where.server, settings.dry_run)
     if settings.output == "json":
         write(lambda: _bytes(document(heading, command, checked)))

@@ -1,7 +1,8 @@
 """A run that ends by itself tells a Pushgateway what it came to, if one is named, however it ends."""
 
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from cleaner import __version__
 from cleaner.cli.codes import code_of
@@ -11,6 +12,28 @@ from cleaner.happened import Happened
 from cleaner.logs import Log
 from cleaner.result import Result, exit_code
 from cleaner.settings import Settings
+
+if TYPE_CHECKING:
+    from cleaner.metrics import Gateway
+
+PUSHING = ("sweep", "migrate")
+"""Commands that push."""
+
+
+def gateway_of(settings: Settings, labels: Mapping[str, str]) -> "Gateway":
+    """Return the Pushgateway of the settings, for a group with these labels."""
+    from cleaner.metrics import Gateway  # the client of Prometheus: only who pushes needs it
+
+    return Gateway(
+        settings.pushgateway,
+        labels,
+        settings.pushgateway_username,
+        settings.pushgateway_password_file,
+        settings.pushgateway_ca,
+        settings.pushgateway_cert,
+        settings.pushgateway_key,
+        settings.pushgateway_timeout,
+    )
 
 
 class Run:
@@ -28,7 +51,7 @@ class Run:
 
     def __enter__(self) -> Self:
         if self._pushes:
-            from cleaner.metrics import RunTotals  # the client of Prometheus: only who pushes needs it
+            from cleaner.metrics import RunTotals
 
             self._totals = RunTotals(__version__, self._settings.metrics_per_gitrepo, migrates=self._mode == "migrate")
         return self
@@ -52,19 +75,10 @@ class Run:
             self._push(exit_code(self._result) if self._result is not None and error is None else code_of(error))
 
     def _push(self, code: int) -> None:
-        from cleaner.metrics import Ended, Gateway, NotPushed
+        from cleaner.metrics import Ended, NotPushed
 
         settings = self._settings
-        gateway = Gateway(
-            settings.pushgateway,
-            self._labels(),
-            settings.pushgateway_username,
-            settings.pushgateway_password_file,
-            settings.pushgateway_ca,
-            settings.pushgateway_cert,
-            settings.pushgateway_key,
-            settings.pushgateway_timeout,
-        )
+        gateway = gateway_of(settings, self._labels())
         ended = Ended(self._result, code, self._clock.now(), self._clock.monotonic() - self._began)
         try:
             gateway.push(self._totals.families(ended), success=ended.success)

@@ -53,17 +53,25 @@ class Gateway(msgspec.Struct, frozen=True):
             NotPushed: it did not work, or not in time.
 
         """
+        problem = self._in_time(lambda: self._push(families, success=success))
+        if problem:
+            raise NotPushed(problem)
+
+    def why_not_ready(self) -> str:
+        """Ask whether it would take what is pushed, as who pushes; an empty text if it would, else why not."""
+        return self._in_time(self._ask)
+
+    def _ask(self) -> str:
+        self._handler()(f"{self.url.rstrip('/')}/-/ready", "GET", self.timeout, [], None)()
+        return ""
+
+    def _in_time(self, work: Callable[[], str]) -> str:
+        """Work in a thread: a name that is looked up for long, or an answer that drips, is under no time limit of the library."""
         problem: list[str] = []
-        # In a thread: a name that is looked up for long, or an answer that drips, is under no time limit of the library.
-        thread = threading.Thread(
-            target=lambda: problem.append(guarded(lambda: self._push(families, success=success), _why)), name="push", daemon=True
-        )
+        thread = threading.Thread(target=lambda: problem.append(guarded(work, _why)), name="push", daemon=True)
         thread.start()
         thread.join(self.timeout)
-        if thread.is_alive():
-            raise NotPushed(f"no answer within {format_duration(self.timeout)}")
-        if problem[0]:
-            raise NotPushed(problem[0])
+        return f"no answer within {format_duration(self.timeout)}" if thread.is_alive() else problem[0]
 
     def _push(self, families: Iterable[Family], *, success: bool) -> str:
         registry = CollectorRegistry()
@@ -77,7 +85,9 @@ class Gateway(msgspec.Struct, frozen=True):
         opener = urllib.request.build_opener(_NoRedirect, urllib.request.HTTPSHandler(context=self._tls()))
         credentials = {"Authorization": f"Basic {self._credentials()}"} if self.username else {}
 
-        def handler(url: str, method: str, timeout: Seconds, headers: list[tuple[str, str]], data: bytes) -> Callable[[], None]:
+        def handler(
+            url: str, method: str, timeout: Seconds, headers: list[tuple[str, str]], data: bytes | None
+        ) -> Callable[[], None]:
             request = urllib.request.Request(url, data, dict(headers) | credentials, method=method)  # noqa: S310 - a setting
             return lambda: _send(opener, request, timeout)
 
@@ -120,7 +130,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 def _send(opener: urllib.request.OpenerDirector, request: urllib.request.Request, timeout: Seconds) -> None:
     with opener.open(request, timeout=timeout) as answer:
         said = answer.read(_DETAIL)
-    if said:  # a Pushgateway says nothing when all is well
+    if said != (b"OK" if request.method == "GET" else b""):  # a Pushgateway says nothing when what was pushed is well
         raise OSError(f"what answered is no Pushgateway: {said.decode(errors='replace')}")
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from cleaner.cluster import Allowed, Reviews
-from cleaner.preflight.lines import Line, State, fine
+from cleaner.cluster import Allowed, Denied, Reviews
+from cleaner.preflight.lines import UNREACHABLE, Line, State, fine
 from cleaner.rights import Access, Right, Use, Where, rights
 
 Answers = Mapping[Access, Allowed]
@@ -18,9 +18,10 @@ class Granted:
         self._answers: Answers = {each.access: each for each in reviews.may(asked)}
 
     def everything_is_refused(self) -> bool:
-        """Whether nothing that is needed is allowed."""
-        needed = [access for right in self._rights if right.needed for access in right.accesses(self._use)]
-        return bool(needed) and not any(self._answers[access].allowed for access in needed)
+        """Whether each answer on what is needed was no, or a refusal to answer; where no answer came, nobody knows."""
+        needed = [self._answers[access] for right in self._rights if right.needed for access in right.accesses(self._use)]
+        refused = [not answer.allowed and isinstance(answer.error, Denied | None) for answer in needed]
+        return bool(refused) and all(refused)
 
     def may_read(self, resource: str) -> bool:
         """Whether we may get a resource in our own Namespace, as far as that is in the table."""
@@ -55,11 +56,14 @@ def _place(access: Access) -> str:
 
 def _missing(right: Right, answer: Allowed) -> Line:
     access = answer.access
+    what = f"{_words(right)} in {_place(access)}"
     lost = f"; without it {right.lost}" if right.lost else ""
-    why = f" (nobody could ask: {answer.error})" if answer.error is not None else ""
-    found = f"may not {_words(right)} in {_place(access)}{why}: {right.purpose}{lost}"
     state = State.FAILED if right.needed else State.WARNING
-    return Line("right", state, found, _grant(access), access=access)
+    if answer.error is None:
+        return Line("right", state, f"may not {what}: {right.purpose}{lost}", _grant(access), access=access)
+    found = f"whether it may {what} could not be asked ({answer.error}): {right.purpose}{lost}"
+    # As for every command: whom the API does not answer comes again later.
+    return Line("right", state, found, "check again", code=1 if isinstance(answer.error, Denied) else UNREACHABLE)
 
 
 def _grant(access: Access) -> str:

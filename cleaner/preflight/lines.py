@@ -6,6 +6,9 @@ import msgspec
 
 from cleaner.rights import Access
 
+UNREACHABLE = 4
+"""The exit code where the API does not answer."""
+
 
 class State(enum.Enum):
     """How something is: a warning is something that the command can do without."""

@@ -1,6 +1,6 @@
 """One look at everything that a command relies on."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import msgspec
@@ -11,7 +11,7 @@ from cleaner.model import Fleet
 from cleaner.preflight.contradictions import contradictions
 from cleaner.preflight.fleets import Keeps, clean_up_line, fleet_lines
 from cleaner.preflight.granted import Granted
-from cleaner.preflight.lines import Line, State, failed, fine, warning
+from cleaner.preflight.lines import UNREACHABLE, Line, State, failed, fine, warning
 from cleaner.rights import Use
 
 STOPPED_BY_BRAKES = ("sweep", "run", "migrate")
@@ -19,8 +19,8 @@ STOPPED_BY_BRAKES = ("sweep", "run", "migrate")
 
 _PAUSED = (*STOPPED_BY_BRAKES, "guard")
 _JUDGING = (*STOPPED_BY_BRAKES, "explain", "retry")
-_UNREACHABLE, _REFUSED, _BRAKED, _SETTINGS = 4, 3, 5, 2
-_PRECEDENCE = (_SETTINGS, _UNREACHABLE, _REFUSED, _BRAKED, 1)
+_REFUSED, _BRAKED, _SETTINGS = 3, 5, 2
+_PRECEDENCE = (_SETTINGS, UNREACHABLE, _REFUSED, _BRAKED, 1)
 _LEASE_LIMIT: Seconds = 10.0
 
 
@@ -60,8 +60,12 @@ class Checked(msgspec.Struct, frozen=True):
 class Preflight:
     """Asks, and changes nothing; what cannot be seen is a line of its own and stops nothing else."""
 
-    def __init__(self, cluster: Around, leases: Leases, terms: Terms, clock: Clock) -> None:
+    def __init__(
+        self, cluster: Around, leases: Leases, terms: Terms, clock: Clock, not_ready: Callable[[], str] | None = None
+    ) -> None:
+        """With a Pushgateway, `not_ready` asks it, and tells why it would not take what is pushed, if it would not."""
         self._cluster, self._leases, self._terms, self._clock = cluster, leases, terms, clock
+        self._not_ready = not_ready
         self._use = terms.use
         self._user = self._kubernetes = ""
         self._missing: set[str] = set()
@@ -69,7 +73,7 @@ class Preflight:
 
     def check(self) -> Checked:
         """Look at everything, in the order in which the lines are read."""
-        lines = [*self._settings(), *self._everything()]
+        lines = [*self._settings(), *self._everything(), *self._pushgateway()]
         return Checked(lines, self._user, self._kubernetes, self._fleet)
 
     def _settings(self) -> Iterator[Line]:
@@ -82,7 +86,7 @@ class Preflight:
         try:
             api = self._cluster.api()
         except ClusterError as error:
-            code = _REFUSED if isinstance(error, Denied) else _UNREACHABLE
+            code = _REFUSED if isinstance(error, Denied) else UNREACHABLE
             yield failed("server", f"the API cannot be reached: {error}", "look at the context and the server above", code)
             return
         self._kubernetes = api.version
@@ -99,6 +103,18 @@ class Preflight:
         yield from self._brakes(granted)
         if self._use.elects and granted.may_read("leases"):
             yield self._lease()
+        if self._use.command == "run" and not self._use.elects:
+            advice = "in a Pod there is one unless leader_election is false: --leader-election checks what it needs"
+            yield fine("lease", "there is no election", advice)
+
+    def _pushgateway(self) -> Iterator[Line]:
+        if self._not_ready is None:
+            return
+        problem = self._not_ready()
+        if problem:
+            yield warning("pushgateway", f"it is not ready: {problem}", "the run goes on without; what it came to is not pushed")
+        else:
+            yield fine("pushgateway", "it is ready")
 
     def _account(self) -> Line:
         try:
@@ -129,7 +145,9 @@ class Preflight:
             try:
                 if self._cluster.namespace(name) is None:
                     self._missing.add(name)
-                    yield failed("namespace", f"there is no Namespace {name}", f"make it, or set {setting} right")
+                    # Services tell of it, and go on with the others.
+                    state = warning if self._use.command in ("run", "guard") and name != own else failed
+                    yield state("namespace", f"there is no Namespace {name}", f"make it, or set {setting} right")
                 else:
                     there.append(name)
             except ClusterError as error:

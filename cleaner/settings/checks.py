@@ -161,6 +161,16 @@ def _labels(value: object) -> object:
     return tuple(sorted(labels.items()))
 
 
+def _instance(value: object) -> object:
+    """The name of a migration's Lease begins like this; that of another installation must not be the same."""
+    name = _name(value)
+    if name == "migration" or str(name).startswith("migration-"):
+        raise ValueError(
+            f"{value!r:.60} is the beginning of a migration's own name: choose one that does not begin with migration"
+        )
+    return name
+
+
 def _check_label(name: str, text: object) -> None:
     """Refuse what is no label, what YAML has read as something else than was written (1.10), and what no path can hold."""
     plain = isinstance(text, str | int) and not isinstance(text, bool) and str(text).strip() not in ("", ".", "..")
@@ -199,7 +209,7 @@ _BY_KIND: Mapping[str, Check] = {
 _BY_NAME: Mapping[str, Check] = {
     "fleet_namespace": _name,
     "own_namespace": _name,
-    "instance": _name,
+    "instance": _instance,
     "interval": _between(10, math.inf, "a time between two sweeps, 10s or more"),
     # The API holds whole seconds in 32 bits; and for as long as this nobody leads after a leader has died.
     "lease_duration": _between(3, 3600, "a duration from 3s to 1h"),

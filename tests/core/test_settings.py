@@ -228,6 +228,7 @@ INTERVAL = "is not a time between two sweeps, 10s or more"
 LEASE = "is not a duration from 3s to 1h"
 URL = "is not a URL like http://pushgateway:9091 or https://host/path (/metrics is added to it)"
 SHOWN = "credentials in it would be shown; they belong into pushgateway_username and pushgateway_password_file"
+MIGRATION = "is the beginning of a migration's own name: choose one that does not begin with migration"
 LABEL = f"is not a label like cluster=prod (none of {', '.join(TAKEN_LABELS)})"
 
 
@@ -293,6 +294,7 @@ LABEL = f"is not a label like cluster=prod (none of {', '.join(TAKEN_LABELS)})"
         ),
         ("log_format", "xml", "'xml' is not one of json, console"),
         ("leader_election", "auto", "'auto' is not true or false"),
+        *(pytest.param("instance", text, f"{text!r} {MIGRATION}", id=text) for text in ("migration", "migration-a")),
     ],
 )
 def test_a_bad_setting_of_the_service_is_one_line_that_names_its_source(write: Write, name: str, text: str, problem: str) -> None:

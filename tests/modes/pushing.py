@@ -33,6 +33,16 @@ def sweep(server: SandboxServer | Path, gateway: str, *flags: str) -> Said:
     return run("sweep", "--output", "json", "--pushgateway", gateway, *flags, kubeconfig=kubeconfig)
 
 
+def check(server: SandboxServer, *arguments: str) -> Said:
+    """Check."""
+    return run("check", *arguments, "--output", "json", kubeconfig=server.kubeconfig())
+
+
+def pushgateway_of(said: Said) -> list[tuple[str, str]]:
+    """What a check says of the Pushgateway."""
+    return [(line["state"], line["found"]) for line in said.document["lines"] if line["check"] == "pushgateway"]
+
+
 def nowhere(folder: Path) -> Path:
     """A kubeconfig for a server that does not answer."""
     (port,) = free_ports(1)

@@ -255,6 +255,15 @@ def test_a_namespace_that_is_not_there(plane: ControlPlane) -> None:
     ]
 
 
+@pytest.mark.parametrize("command", ["run", "guard"])
+def test_a_service_goes_on_without_a_namespace_that_is_not_there(plane: ControlPlane, command: str) -> None:
+    said = check(plane, command, "--namespaces", f"{NAMES[0]},nosuch")
+    homeless = check(plane, command, "--namespaces", f"{NAMES[0]}", "--own-namespace", "neither")
+
+    assert [state for state, found in lines_of(said.document, "namespace") if "nosuch" in found] == ["warning"]
+    assert (said.code, homeless.code) == (0, 1)
+
+
 def test_gitrepos_that_are_not_served() -> None:
     with ControlPlane() as bare:
         said = check(bare)
@@ -348,17 +357,33 @@ def test_settings_that_cannot_be_read_are_told_as_by_every_command(plane: Contro
     assert (said.code, said.out, said.err.startswith("gitjob-cleaner: --settle: ")) == (2, "", True)
 
 
-def test_reviews_that_nobody_may_ask_for_are_no_rights(plane: ControlPlane) -> None:
+@pytest.mark.parametrize(
+    ("status", "reason", "code"), [(403, "Forbidden", 3), (500, "InternalError", 4), (429, "TooManyRequests", 4)]
+)
+def test_reviews_that_nobody_can_ask_for_are_no_refusals(plane: ControlPlane, status: int, reason: str, code: int) -> None:
     def refuse(request: Request) -> Fault | None:
-        status = {"kind": "Status", "reason": "Forbidden", "message": "no reviews here", "code": 403}
-        return Answer(403, json.dumps(status).encode()) if "selfsubject" in request.path else None
+        body = {"kind": "Status", "reason": reason, "message": "no reviews here", "code": status}
+        return Answer(status, json.dumps(body).encode()) if "selfsubject" in request.path else None
 
     with Proxy(plane, refuse) as proxy:
         said = check(plane, server=proxy.url)
 
-    assert said.code == 3
-    assert all("nobody could ask: 403 Forbidden: no reviews here" in found for _, found in lines_of(said.document, "right"))
-    assert lines_of(said.document, "account") == [("ok", "the API does not say who we are: 403 Forbidden: no reviews here")]
+    told = f"{status} {reason}: no reviews here"
+    asked = [line for line in said.document["lines"] if line["check"] == "right"]
+    assert said.code == code
+    assert all(line["found"].startswith("whether it may ") and told in line["found"] for line in asked)
+    assert {(line["advice"], line["right"]) for line in asked} == {("check again", None)}, "no rule is known to be missing"
+    assert len(lines_of(said.document, "rights")) == int(code == 3)
+    assert lines_of(said.document, "account") == [("ok", f"the API does not say who we are: {told}")]
+
+
+def test_what_a_pod_would_elect_is_said_outside_of_one(plane: ControlPlane) -> None:
+    outside, dry, inside = (
+        check(plane, "run", "--own-namespace", HOME, *more) for more in ((), ("--dry-run",), ("--leader-election",))
+    )
+
+    assert [lines_of(said.document, "lease") for said in (outside, dry)] == [[("ok", "there is no election")]] * 2
+    assert "there is no election" not in lines_of(inside.document, "lease")[0][1]
 
 
 def test_a_scope_is_said_in_words(plane: ControlPlane) -> None:

@@ -12,7 +12,7 @@ from tests.edge.servers import JOBS, SandboxServer, names_of
 from tests.edge.serving import eventually
 from tests.edge.test_service import stock
 from tests.modes import pushing
-from tests.modes.pushing import nowhere, sweep
+from tests.modes.pushing import check, nowhere, pushgateway_of, sweep
 from tests.modes.running import command, environment, run
 from tests.modes.terminal import on_a_terminal
 from tests.world import seed
@@ -116,3 +116,32 @@ def test_a_run_that_a_signal_stops_is_no_success(server: SandboxServer) -> None:
 
     assert (code, [line.split()[0] for line in lines(gateway)]) == (0, [b"POST"])
     assert names_of(server, JOBS.format(pushing.PLACE))
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        pytest.param(answer("200 OK", b"OK"), ("ok", "it is ready"), id="ready"),
+        pytest.param(answer("503 Busy", b"not yet"), ("warning", "it is not ready: HTTP 503: not yet"), id="not ready"),
+        pytest.param(
+            answer("200 OK", b"<html>"), ("warning", "it is not ready: what answered is no Pushgateway: <html>"), id="login page"
+        ),
+        pytest.param(None, ("warning", "it is not ready: no answer within 1s"), id="silent"),
+    ],
+)
+@pytest.mark.parametrize("command", ["sweep", "migrate"])
+def test_check_asks_whether_it_is_ready_and_pushes_nothing(
+    server: SandboxServer, command: str, said: bytes | None, told: tuple[str, str]
+) -> None:
+    with Impostor(said).running() as gateway:
+        done = check(server, command, "--pushgateway", gateway.url, "--pushgateway-timeout", "1s")
+
+    assert lines(gateway) == [b"GET /-/ready HTTP/1.1"]
+    assert pushgateway_of(done) == [told]
+
+
+def test_check_of_a_command_that_pushes_nothing_asks_nobody(server: SandboxServer) -> None:
+    with Impostor(answer("200 OK", b"OK")).running() as gateway:
+        done = check(server, "run", "--pushgateway", gateway.url)
+
+    assert (lines(gateway), pushgateway_of(done)) == ([], [])

@@ -12,7 +12,7 @@ import pytest
 from tests.edge.servers import SandboxServer
 from tests.edge.test_service import stock
 from tests.modes import pushing
-from tests.modes.pushing import PLACE, nowhere, sweep
+from tests.modes.pushing import PLACE, check, nowhere, pushgateway_of, sweep
 from tests.world.prometheus import Prometheus, promtool
 from tests.world.pushgateway import Pushgateway
 
@@ -130,11 +130,13 @@ def test_tls_a_client_certificate_and_a_password(server: SandboxServer, tmp_path
                 (*known, *shown, *named),
             )
         }
+        checked = [pushgateway_of(check(server, "sweep", "--pushgateway", url, *flags)) for flags in told]
 
     assert "CERTIFICATE_VERIFY_FAILED" in told[()]
     assert "run totals not pushed" in told[known]
     assert "HTTP 401" in told[(*known, *shown)]
     assert "run totals pushed" in told[(*known, *shown, *named)]
+    assert [state for ((state, _),) in checked] == ["warning", "warning", "warning", "ok"]
 
 
 def test_what_another_group_has_as_another_type_is_told(server: SandboxServer) -> None:
