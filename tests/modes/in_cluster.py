@@ -19,6 +19,7 @@ from tests.world.pods import PODS
 
 Json = dict[str, Any]
 
+OWN_REPLICASETS = f"/apis/apps/v1/namespaces/{HOME}/replicasets"
 OWN_JOBS, OWN_PODS, OWN_LEASES = JOBS.format(HOME), PODS.format(HOME), LEASES.format(HOME)
 CONFIGMAPS = f"/api/v1/namespaces/{HOME}/configmaps"
 ROOT_CA = "kube-root-ca.crt"
@@ -36,7 +37,8 @@ class Cluster:
         for name in (*WORKSPACES, FLEET, "cattle-dashboards"):
             seed.namespace(plane, name)
         put_gitjob(plane, FLEET, "rancher/fleet:v0.16.1")
-        wait_for(lambda: len(_kinds(plane, "/apis/monitoring.coreos.com/v1")) == 4)  # the two, and their statuses
+        for plural in ("servicemonitors", "prometheusrules"):
+            wait_for(lambda path=f"/apis/monitoring.coreos.com/v1/{plural}": plane.request("GET", path)[0] == 200)  # type: ignore[misc]
         self.catalogue = Catalogue(plane)
 
     def apply(self, *objects: Json) -> list[Json]:
@@ -66,11 +68,6 @@ class Cluster:
 
 
 _APPLY = "application/apply-patch+yaml"
-
-
-def _kinds(plane: ControlPlane, path: str) -> list[Json]:
-    status, found = plane.request("GET", path)
-    return list(found["resources"]) if status == 200 else []
 
 
 class Installation:
@@ -108,10 +105,9 @@ class Installation:
         found = self.cluster.catalogue.everything() - self._before
         return {key for key in found if key.namespace == HOME or key.kind not in ("GitRepo", "Job")}
 
-    def _going(self) -> list[Key]:
+    def _going(self) -> set[str]:
         """What the garbage collector has not come to yet."""
-        found = self.cluster.catalogue.everything() - self._before
-        return [key for key in found if key.kind in ("Job", "Pod", "ReplicaSet") and key.namespace == HOME]
+        return {name for path in (OWN_JOBS, OWN_PODS, OWN_REPLICASETS) for name in names_of(self.cluster.plane, path)}
 
     def workload(self, kind: str, name: str = HOME) -> Json:
         """One of the objects that make Pods, as the API has it."""

@@ -116,13 +116,18 @@ def place(cluster: Cluster) -> str:
     return seed.namespace(cluster.plane)
 
 
-def made_pod(cluster: Cluster, workload: Json, args: list[str] | None = None) -> Json:
-    """A Pod as the workload's controller would make it; with other arguments, as an init container has them."""
+@contextlib.contextmanager
+def made_pod(cluster: Cluster, workload: Json, args: list[str] | None = None) -> Iterator[Json]:
+    """A Pod as the workload's controller would make it, for a block; with other arguments, as an init container has them."""
     template = json.loads(json.dumps(shipped.template_of(workload)))
     if args:
         template["spec"]["containers"][0]["args"] = args
     metadata = {**template["metadata"], "name": f"{workload['metadata']['name']}-{next(NUMBERS)}"}
-    return dict(must(cluster.plane.request("POST", OWN_PODS, {"metadata": metadata, "spec": template["spec"]})))
+    made = must(cluster.plane.request("POST", OWN_PODS, {"metadata": metadata, "spec": template["spec"]}))
+    try:
+        yield dict(made)
+    finally:
+        cluster.plane.request("DELETE", f"{OWN_PODS}/{metadata['name']}", {"gracePeriodSeconds": 0})
 
 
 @contextlib.contextmanager
@@ -135,7 +140,10 @@ def running(cluster: Cluster, which: Shipped, **override: str) -> Iterator[tuple
     command = shipped.told(which.workload)[0]
     flags = shipped.container_of(which.workload)["args"][1:]
     with cluster.installed(*which.parts):
-        with Container(cluster.plane, made_pod(cluster, which.workload, ["check", command, *flags, "--output=json"])) as check:
+        with (
+            made_pod(cluster, which.workload, ["check", command, *flags, "--output=json"]) as pod,
+            Container(cluster.plane, pod) as check,
+        ):
             assert check.wait() == 0, check.out + check.err
             lines = json.loads(check.out)["lines"]
         assert [line for line in lines if line["state"] != "ok"] == []
@@ -143,7 +151,7 @@ def running(cluster: Cluster, which: Shipped, **override: str) -> Iterator[tuple
         mark = cluster.plane.audit_end
         settings = {f"GITJOB_CLEANER_{name.upper()}": text for name, text in override.items()}
         listen = {"GITJOB_CLEANER_LISTEN": f"127.0.0.1:{port}"}
-        with Container(cluster.plane, made_pod(cluster, which.workload), settings | listen) as container:
+        with made_pod(cluster, which.workload) as pod, Container(cluster.plane, pod, settings | listen) as container:
             yield container, lambda: must_have_used_all(cluster, which, mark)
 
 
@@ -379,7 +387,7 @@ def test_a_token_that_has_died_is_read_anew(cluster: Cluster, place: str) -> Non
     bound = {"apiVersion": "v1", "kind": "Secret", "name": "holds-a-token", "uid": secret["metadata"]["uid"]}
     with cluster.installed("overlays/deployment"):
         listen = {"GITJOB_CLEANER_LISTEN": "127.0.0.1:0", **TERM}
-        with Container(cluster.plane, made_pod(cluster, DEPLOYMENT.workload), listen) as service:
+        with made_pod(cluster, DEPLOYMENT.workload) as pod, Container(cluster.plane, pod, listen) as service:
             eventually(lambda: len(jobs_of(cluster, place)) == 2, lambda: service.err)
             first = service.token({"expirationSeconds": 3607})
             service.renew(service.token({"expirationSeconds": 3607}, bound))
