@@ -10,7 +10,8 @@ from tests.edge.guarding import EVENTS
 from tests.edge.servers import JOBS, LEASES, must, names_of, put_gitjob
 from tests.edge.serving import eventually
 from tests.modes import shipped
-from tests.modes.shipped import FLEET, HOME, WORKSPACES
+from tests.modes.shipped import FLEET, WORKSPACES
+from tests.ship.rendered import HOME
 from tests.world import crd, seed
 from tests.world.catalogue import Catalogue, Key
 from tests.world.control_plane import ControlPlane
@@ -24,6 +25,8 @@ OWN_JOBS, OWN_PODS, OWN_LEASES = JOBS.format(HOME), PODS.format(HOME), LEASES.fo
 CONFIGMAPS = f"/api/v1/namespaces/{HOME}/configmaps"
 ROOT_CA = "kube-root-ca.crt"
 HEAD = seed.sha("head")
+TERM = {"GITJOB_CLEANER_LEASE_DURATION": "3s"}
+"""A Lease that had to be made counts only after its duration: of the shipped one thirty seconds would only be waited for."""
 _AUDITED = "pod-security.kubernetes.io/audit-violations"
 
 
@@ -68,6 +71,14 @@ class Cluster:
 
 
 _APPLY = "application/apply-patch+yaml"
+
+
+def without_controllers(plane: ControlPlane) -> Cluster:
+    """A cluster in which nothing happens but what is asked for."""
+    made = Cluster(plane)
+    made.apply(shipped.namespace())
+    must(plane.request("POST", CONFIGMAPS, {"metadata": {"name": ROOT_CA}, "data": {"ca.crt": plane.ca_file.read_text()}}))
+    return made
 
 
 class Installation:
@@ -177,3 +188,8 @@ def _names(jobs: list[seed.Made]) -> set[str]:
 def wait_for(holds: Callable[[], object]) -> None:
     """Wait until something holds."""
     eventually(holds)
+
+
+def jobs_of(cluster: Cluster, place: str) -> set[str]:
+    """Names of the Jobs that are there."""
+    return names_of(cluster.plane, JOBS.format(place))

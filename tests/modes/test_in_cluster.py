@@ -7,11 +7,24 @@ from typing import Any
 
 import pytest
 
-from tests.edge.servers import GITREPOS, JOBS, must, names_of
+from tests.edge.servers import GITREPOS, must, names_of
 from tests.edge.serving import eventually
 from tests.modes import shipped
-from tests.modes.in_cluster import HEAD, OWN_JOBS, OWN_LEASES, OWN_PODS, Cluster, Installation, probe, stock, wait_for
-from tests.modes.shipped import FLEET, HOME
+from tests.modes.in_cluster import (
+    HEAD,
+    OWN_JOBS,
+    OWN_LEASES,
+    OWN_PODS,
+    TERM,
+    Cluster,
+    Installation,
+    jobs_of,
+    probe,
+    stock,
+    wait_for,
+)
+from tests.modes.shipped import FLEET
+from tests.ship.rendered import HOME, PARTS, name_of
 from tests.world import seed
 from tests.world.catalogue import Key
 from tests.world.control_plane import ControlPlane
@@ -22,26 +35,6 @@ from tests.world.ports import free_ports
 pytestmark = pytest.mark.long
 
 Json = dict[str, Any]
-
-ANY = ("components/retry", "components/grafana", "components/network-policy", "components/prometheus-operator")
-OF_BOTH = ("components/orphaned-pods", *ANY)
-OF_CRONJOB = ("components/current-all/cronjob", *OF_BOTH)
-OF_DEPLOYMENT = ("components/current-all/deployment", "components/evidence", *OF_BOTH)
-NAMESPACED = "components/namespaced/{}"
-WAYS = [
-    ("overlays/cronjob",),
-    ("overlays/deployment",),
-    ("overlays/migration",),
-    ("overlays/guard",),
-    *(("overlays/cronjob", part) for part in (*OF_CRONJOB, NAMESPACED.format("cronjob"))),
-    *(("overlays/deployment", part) for part in (*OF_DEPLOYMENT, NAMESPACED.format("deployment"))),
-    ("overlays/cronjob", "overlays/migration", "overlays/guard", *OF_CRONJOB),
-    ("overlays/cronjob", *OF_CRONJOB, NAMESPACED.format("cronjob")),
-    ("overlays/deployment", "overlays/migration", "overlays/guard", *OF_DEPLOYMENT),
-    ("overlays/deployment", *OF_DEPLOYMENT, NAMESPACED.format("deployment")),
-]
-TERM = {"GITJOB_CLEANER_LEASE_DURATION": "3s"}
-"""A Lease that had to be made counts only after its duration: of the shipped one thirty seconds would only be waited for."""
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +56,6 @@ def place(cluster: Cluster) -> str:
     return seed.namespace(cluster.plane)
 
 
-def jobs_of(cluster: Cluster, place: str) -> set[str]:
-    """Names of the Jobs that are there."""
-    return names_of(cluster.plane, JOBS.format(place))
-
-
 def ended(cluster: Cluster, job: Json) -> tuple[str, str]:
     """How a Job of ours has ended and why, once it has."""
 
@@ -85,7 +73,7 @@ def kept_policy(cluster: Cluster) -> dict[str, str]:
     return {name: text for name, text in labels.items() if name.startswith("pod-security.kubernetes.io/")}
 
 
-@pytest.mark.parametrize("parts", WAYS, ids=lambda parts: "+".join(part.partition("/")[2] for part in parts))
+@pytest.mark.parametrize("parts", shipped.WAYS, ids=name_of)
 def test_every_pod_is_admitted_where_pod_security_is_restricted(cluster: Cluster, parts: tuple[str, ...]) -> None:
     with cluster.installed(*parts) as there:
         made = 0
@@ -212,25 +200,6 @@ def test_a_run_that_could_not_reach_the_api_is_tried_again(cluster: Cluster, pla
         assert jobs_of(cluster, place) == kept
 
 
-@pytest.mark.parametrize(
-    ("parts", "kind", "name", "fatal"),
-    [
-        ("overlays/cronjob", "CronJob", HOME, {1, 2, 3, 5}),
-        ("overlays/migration", "Job", "gitjob-cleaner-migration-0.1.0", {2, 3}),
-    ],
-)
-def test_which_exit_codes_end_it_at_once(parts: str, kind: str, name: str, fatal: set[int]) -> None:
-    workload = shipped.one(shipped.built(parts), kind, name)
-    spec = workload["spec"]["jobTemplate"]["spec"] if kind == "CronJob" else workload["spec"]
-    rules = spec["podFailurePolicy"]["rules"]
-
-    (exits,) = [rule["onExitCodes"] for rule in rules if rule["action"] == "FailJob"]
-    assert (set(exits["values"]), exits["operator"]) == (fatal, "In")
-    assert exits["containerName"] == shipped.container_of(workload)["name"]
-    assert [rule["action"] for rule in rules] == ["Ignore", "FailJob"]
-    assert spec["backoffLimit"] > 0
-
-
 def leader_of(cluster: Cluster) -> str:
     """Which Pod holds the Lease; empty where none does."""
     status, lease = cluster.plane.request("GET", f"{OWN_LEASES}/{HOME}")
@@ -270,10 +239,10 @@ def test_of_two_replicas_one_deletes_and_the_other_takes_over(cluster: Cluster, 
 
 
 def test_the_migration_runs_once(cluster: Cluster, place: str) -> None:
-    name, left = "gitjob-cleaner-migration-0.1.0", {("Lease", "gitjob-cleaner-migration"), ("ConfigMap", MARKER)}
+    left = {("Lease", "gitjob-cleaner-migration"), ("ConfigMap", MARKER)}
     kept = legacy(cluster, place)
     with cluster.installed("overlays/migration") as there:
-        job = there.workload("Job", name)
+        job = there.workload("Job", "")
         (pod,) = there.pods("migration")
         with Container(cluster.plane, pod, TERM) as migration:
             assert migration.wait() == 0, migration.err
@@ -318,7 +287,7 @@ def legacy(cluster: Cluster, place: str, name: str = "shop", *, adopted: bool = 
 def test_uninstalling_all_leaves_nothing_but_what_it_says(cluster: Cluster, place: str) -> None:
     stock(cluster.plane, place)
     before = {key for key in cluster.catalogue.everything() if HOME not in (key.namespace, key.name)}
-    with cluster.installed("overlays/cronjob", "overlays/migration", *OF_CRONJOB) as there:
+    with cluster.installed("overlays/cronjob", *PARTS["overlays/cronjob"]) as there:
         (pod,) = there.pods("migration")
         with Container(cluster.plane, pod, TERM) as migration:
             assert migration.wait() == 0, migration.err

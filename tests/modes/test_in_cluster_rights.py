@@ -3,88 +3,42 @@
 import contextlib
 import itertools
 import json
-import os
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from cleaner.cli import run as run_here
-from cleaner.rights import Access, rights
+from cleaner.rights import Access
 from tests.edge.guarding import delete, events_of, free, held, put_gitrepo, put_pod
 from tests.edge.servers import GITREPOS, JOBS, must, names_of, patch
 from tests.edge.serving import eventually
 from tests.modes import shipped
 from tests.modes.granting import asked
-from tests.modes.in_cluster import CONFIGMAPS, HEAD, OWN_PODS, ROOT_CA, Cluster, Installation, probe
-from tests.modes.shipped import HOME, WORKSPACES
-from tests.modes.test_in_cluster import TERM, WAYS
+from tests.modes.in_cluster import HEAD, OWN_PODS, TERM, Cluster, jobs_of, probe, without_controllers
+from tests.modes.shipped import (
+    CRONJOB,
+    CRONJOB_ALL,
+    CRONJOB_NAMED,
+    DEPLOYMENT,
+    DEPLOYMENT_ALL,
+    DEPLOYMENT_NAMED,
+    GUARD,
+    MIGRATION,
+    RETRY,
+    WORKSPACES,
+    Shipped,
+)
 from tests.modes.test_least_rights import blocked, fail, fill, forced
-from tests.world import pods, seed
-from tests.world.catalogue import Key
+from tests.ship.rendered import HOME
+from tests.world import seed
 from tests.world.control_plane import ControlPlane
 from tests.world.kubelet import Container
 from tests.world.pods import PODS
 from tests.world.ports import free_ports
 
-pytestmark = pytest.mark.long
-
 Json = dict[str, Any]
 
 
-class Shipped(NamedTuple):
-    """A workload among what was built of some parts."""
-
-    parts: tuple[str, ...]
-    kind: str
-    name: str = HOME
-
-    @property
-    def objects(self) -> list[Json]:
-        """All that is built."""
-        return shipped.built(*self.parts)
-
-    @property
-    def workload(self) -> Json:
-        """The one that this is about."""
-        return shipped.one(self.objects, self.kind, self.name)
-
-    @property
-    def account(self) -> str:
-        """Its ServiceAccount."""
-        return str(shipped.template_of(self.workload)["spec"]["serviceAccountName"])
-
-    @property
-    def user(self) -> str:
-        """What the API calls that account."""
-        return f"system:serviceaccount:{HOME}:{self.account}"
-
-    def granted(self) -> set[Access]:
-        """All that its roles allow."""
-        return shipped.granted(self.objects, self.account)
-
-
-_MORE = "components/orphaned-pods"
-CRONJOB = Shipped(("overlays/cronjob",), "CronJob")
-CRONJOB_ALL = Shipped(("overlays/cronjob", "components/current-all/cronjob", _MORE), "CronJob")
-CRONJOB_NAMED = Shipped(("overlays/cronjob", "components/namespaced/cronjob"), "CronJob")
-DEPLOYMENT = Shipped(("overlays/deployment",), "Deployment")
-DEPLOYMENT_ALL = Shipped(("overlays/deployment", "components/evidence", "components/current-all/deployment", _MORE), "Deployment")
-DEPLOYMENT_NAMED = Shipped(("overlays/deployment", "components/namespaced/deployment"), "Deployment")
-MIGRATION = Shipped(("overlays/migration",), "Job", "gitjob-cleaner-migration-0.1.0")
-GUARD = Shipped(("overlays/guard",), "Deployment", "gitjob-cleaner-guard")
-RETRY = Shipped(("overlays/cronjob", "components/retry"), "CronJob", "gitjob-cleaner-retry")
-EACH = {
-    "cronjob": CRONJOB,
-    "cronjob, all": CRONJOB_ALL,
-    "cronjob, namespaced": CRONJOB_NAMED,
-    "deployment": DEPLOYMENT,
-    "deployment, all": DEPLOYMENT_ALL,
-    "deployment, namespaced": DEPLOYMENT_NAMED,
-    "migration": MIGRATION,
-    "guard": GUARD,
-    "retry": RETRY,
-}
 NUMBERS = itertools.count()
 
 
@@ -92,11 +46,7 @@ NUMBERS = itertools.count()
 def cluster() -> Iterator[Cluster]:
     """Of its own, without controllers: nothing but what is asked for happens."""
     with ControlPlane(audit=True) as plane:
-        made = Cluster(plane)
-        made.apply(shipped.namespace())
-        root = {"metadata": {"name": ROOT_CA}, "data": {"ca.crt": plane.ca_file.read_text()}}
-        must(plane.request("POST", CONFIGMAPS, root))
-        yield made
+        yield without_controllers(plane)
 
 
 @pytest.fixture(autouse=True)
@@ -168,35 +118,6 @@ def _allows(given: Access, wanted: Access) -> bool:
     return what and given.namespace in ("", wanted.namespace) and given.name in ("", wanted.name)
 
 
-@pytest.mark.parametrize("which", EACH.values(), ids=EACH)
-def test_the_roles_are_what_the_pods_settings_need(which: Shipped) -> None:
-    use = shipped.use(which.workload)
-
-    assert which.granted() == {access for right in rights(use) for access in right.accesses(use)}
-
-
-@pytest.mark.parametrize("parts", WAYS, ids=lambda parts: "+".join(part.partition("/")[2] for part in parts))
-def test_no_account_of_any_combination_has_more_or_less(parts: tuple[str, ...]) -> None:
-    objects = shipped.built(*parts)
-    workloads = [Shipped(parts, each["kind"], each["metadata"]["name"]) for each in objects if each["kind"] in shipped.WORKLOADS]
-    accounts = {which.account for which in workloads}
-
-    for which in workloads:
-        use = shipped.use(which.workload)
-        needed = {access for right in rights(use) for access in right.accesses(use)}
-        if set(parts) & {"components/namespaced/cronjob", "components/namespaced/deployment"} and which.name == HOME:
-            # These bring the roles of the overlay alone; their own text says how to write them for more.
-            continue
-        assert which.granted() == needed, which.name
-    bound = {subject["name"] for each in objects if each["kind"].endswith("Binding") for subject in each["subjects"]}
-    assert bound == accounts == {each["metadata"]["name"] for each in objects if each["kind"] == "ServiceAccount"}
-
-
-def jobs_of(cluster: Cluster, place: str) -> set[str]:
-    """Names of the Jobs that are there."""
-    return names_of(cluster.plane, JOBS.format(place))
-
-
 def old_jobs(cluster: Cluster, place: str) -> None:
     """Failed Jobs of old commits, one of which waits for a finalizer when it is deleted."""
     wanted = seed.gitrepo(place, "shop")
@@ -230,11 +151,6 @@ def test_the_cronjob_with_all_that_it_can_do(cluster: Cluster, place: str) -> No
     assert jobs_of(cluster, place) == set()
     assert names_of(cluster.plane, PODS.format(place)) == {"shop-of-the-job"}
     assert [reason for reason, _ in events_of(cluster.plane, place)] == ["JobErrorKept"]
-
-
-def lease(cluster: Cluster) -> Callable[[], bool]:
-    """Whether somebody holds the Lease of `run`."""
-    return lambda: any(key.kind == "Lease" and key.namespace == HOME for key in cluster.catalogue.everything())
 
 
 @pytest.mark.parametrize("which", [DEPLOYMENT, DEPLOYMENT_NAMED], ids=["cluster", "namespaced"])
@@ -322,64 +238,6 @@ def test_the_retry(cluster: Cluster, place: str) -> None:
     assert forced(cluster.plane, place) == 1
 
 
-def without(role: Json, gone: Access) -> Json:
-    """A role that does not allow this."""
-    changed: Json = json.loads(json.dumps(role))
-    place = role["metadata"].get("namespace", "")
-    for rule in changed["rules"]:
-        rule["verbs"] = [verb for verb in rule["verbs"] if gone not in shipped.accesses({**rule, "verbs": [verb]}, place)]
-    changed["rules"] = [rule for rule in changed["rules"] if rule["verbs"]]
-    return changed
-
-
-class Checked:
-    """`check` in this process, which is quick, as the account and with the settings of a workload."""
-
-    def __init__(self, cluster: Cluster, which: Shipped, monkeypatch: pytest.MonkeyPatch, captured: Any) -> None:
-        for name in [name for name in os.environ if name.startswith(("GITJOB_CLEANER_", "KUBE"))]:
-            monkeypatch.delenv(name)
-        for name, text in shipped.environment_of(which.workload).items():
-            monkeypatch.setenv(name, text)
-        path = f"/api/v1/namespaces/{HOME}/serviceaccounts/{which.account}/token"
-        token = must(cluster.plane.request("POST", path, {"spec": {"expirationSeconds": 3600}}))["status"]["token"]
-        command, settings = shipped.told(which.workload)
-        flags = shipped.container_of(which.workload)["args"][1:]
-        # What it knows by itself in a Pod.
-        flags += ["--own-namespace", HOME, *(["--leader-election"] if settings.leader_election and command == "run" else [])]
-        config = cluster.plane.kubeconfig(token=token)
-        self._line = ["check", command, *flags, "--output=json", "--kubeconfig", str(config)]
-        self._captured = captured
-
-    def document(self) -> Any:
-        """What it says."""
-        self._captured.readouterr()
-        run_here(self._line)
-        return json.loads(self._captured.readouterr().out)
-
-    def missing(self) -> dict[Access, str]:
-        """What it finds missing, and how bad that is."""
-        lines = [line for line in self.document()["lines"] if line["right"] is not None]
-        return {Access(**line["right"]): line["state"] for line in lines}
-
-
-@pytest.mark.parametrize("which", EACH.values(), ids=EACH)
-def test_each_rule_that_is_taken_away_is_named(
-    cluster: Cluster, which: Shipped, monkeypatch: pytest.MonkeyPatch, capsysbinary: Any
-) -> None:
-    use = shipped.use(which.workload)
-    expected = {access: "failed" if right.needed else "warning" for right in rights(use) for access in right.accesses(use)}
-    with cluster.installed(*which.parts):
-        checked = Checked(cluster, which, monkeypatch, capsysbinary)
-        eventually(lambda: checked.missing() == {}, checked.document)
-        roles = [each for each in which.objects if each["kind"] in ("Role", "ClusterRole")]
-        for access in sorted(which.granted(), key=repr):
-            changed = [(role, without(role, access)) for role in roles]
-            changed = [(role, less) for role, less in changed if less != role]
-            cluster.apply(*(less for _, less in changed))
-            eventually(lambda a=access: checked.missing() == {a: expected[a]}, lambda a=access: (a, checked.missing()))  # type: ignore[misc]
-            cluster.apply(*(role for role, _ in changed))
-
-
 def test_a_token_that_has_died_is_read_anew(cluster: Cluster, place: str) -> None:
     """The kubelet puts another into the same file long before the first one runs out; a service lives longer than both."""
     old_jobs(cluster, place)
@@ -397,4 +255,3 @@ def test_a_token_that_has_died_is_read_anew(cluster: Cluster, place: str) -> Non
             old_jobs(cluster, more)
             eventually(lambda: len(jobs_of(cluster, more)) == 2, lambda: service.err)
             assert service.terminate() == 0
-    assert pods and Key and Installation
