@@ -32,7 +32,7 @@ def cluster() -> Iterator[Cluster]:
 
 def without(role: Json, gone: set[Access]) -> Json:
     """A role that does not allow this, and all else that it did."""
-    return {**role, "rules": [_rule(access) for access in sorted(shipped.allowed_by(role) - gone)]}
+    return {**role, "rules": [_rule(access) for access in sorted(shipped.allowed_by(role) - gone, key=repr)]}
 
 
 def _rule(access: Access) -> Json:
