@@ -1,6 +1,8 @@
 # gitjob-cleaner: `make demo` shows it at work, `make test` sets up everything and passes all tests.
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-monitoring picture test test-all test-lowest test-system test-long system check docs bench bench-service lock wheel sbom release clean
+.NOTPARALLEL:
+.PHONY: help install demo demo-monitoring picture test test-all test-lowest test-system test-long system check docs wheel image sbom release \
+	bench bench-service bench-image lock clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
@@ -55,7 +57,7 @@ test: check ## set up everything and run all tests (the first run builds kube-ap
 	$(BIN)/python -m tests.world.binaries
 	$(BIN)/python -m pytest $(BESIDE) $(PYTEST) -m "not system and not long"
 
-test-system: .venv/test ## tests with Prometheus and Chromium (after make system)
+test-system: .venv/test ## tests with Prometheus and Chromium, and of the image (after make system)
 	$(BIN)/python -m pytest $(BESIDE) $(PYTEST) -m system
 
 test-long: .venv/test .venv-checkov/ready ## tests with real controllers, kustomize, helm (the first run builds them) and checkov
@@ -70,11 +72,23 @@ test-lowest: ## the core and the doors with the oldest versions of our libraries
 
 test-all: test test-lowest test-system test-long bench bench-service ## all of it (after make system)
 
-system: ## install from Debian what only test-all needs: prometheus, promtool, prometheus-pushgateway, chromium, nodejs, npm
+system: ## install from Debian what only test-all needs: Prometheus, Chromium, node, buildah, podman and others
 	@sh tests/world/system.sh
 
 docs: .venv/test ## write the parts of the docs that come from the code
 	$(BIN)/python -m docs.generate
+
+wheel: .venv/demo ## build the wheel into dist/
+	rm -rf dist
+	$(BIN)/python -m hatchling build -t wheel
+
+# docker, podman or buildah, whichever is there; each knows this command.
+BUILDER ?= $(firstword $(foreach each,docker podman buildah,$(shell command -v $(each))))
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' cleaner/__init__.py)
+image: wheel ## build the image gitjob-cleaner:VERSION (BASE=another Debian with Python, SOURCE=where this is kept, BUILD=more flags)
+	@test -n "$(BUILDER)" || { echo "neither docker nor podman nor buildah is here: install one"; exit 1; }
+	$(BUILDER) build $(if $(BASE),--build-arg BASE=$(BASE)) --build-arg VERSION=$(VERSION) $(if $(SOURCE),--build-arg SOURCE=$(SOURCE)) \
+		$(BUILD) --tag gitjob-cleaner:$(VERSION) .
 
 bench: .venv/test ## measure against a bare read and the client's typed list (JOBS=20000 DELETIONS=5000)
 	$(BIN)/python -m benchmarks.sweep $(if $(JOBS),--jobs $(JOBS)) $(if $(DELETIONS),--deletions $(DELETIONS))
@@ -95,9 +109,6 @@ lock: .venv/test ## write the hashed requirements anew (needs uv, which it insta
 	$(UV_COMPILE) --upgrade --extra test --resolution lowest-direct -o requirements/lowest.txt >/dev/null
 	echo checkov | $(BIN)/uv pip compile - --universal --generate-hashes --no-header --quiet --upgrade \
 		--no-emit-index-url --no-emit-find-links --python-version 3.11 -o requirements/checkov.txt >/dev/null
-
-wheel: .venv/demo ## build the wheel into dist/
-	$(BIN)/python -m hatchling build -t wheel -d dist
 
 RENDERERS := $(BIN)/python -c 'from tests.world.binaries import packaging; print(*(f"{k}={v}" for k, v in packaging().items()))'
 release: wheel sbom ## all of a release but the image, into dist/: wheel, sources, what is shipped, chart, manifests

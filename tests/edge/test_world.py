@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import select
+import shutil
 import socket
 import ssl
 import subprocess
@@ -220,10 +221,17 @@ def test_given_assets_win(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     assert tmp_path == binaries.assets()
 
 
-def test_the_cache_follows_xdg_and_the_version(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+def test_the_cache_follows_xdg_and_all_versions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    here = binaries.cache_folder()
+    changed = shutil.copytree(binaries.MODULES, tmp_path / "modules")
+    with (changed / "kwok" / "go.sum").open("a") as file:
+        file.write("one more\n")
 
-    assert tmp_path / "gitjob-cleaner" / "kube" / binaries.KUBERNETES == binaries.cache_folder()
+    assert here.is_relative_to(tmp_path / "cache" / "gitjob-cleaner" / "kube")
+    assert here.name.startswith(binaries.KUBERNETES)
+    monkeypatch.setattr(binaries, "MODULES", changed)
+    assert binaries.cache_folder() != here
 
 
 def test_a_build_fills_the_cache_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -244,7 +252,7 @@ def test_a_build_fills_the_cache_once(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
     assert [(folders[0] / name).read_text() for name in ("etcd", "kube-apiserver")] == ["built\n"] * 2
     assert (tmp_path / "calls").read_text().count("-mod=readonly") == 2
-    assert {"lock", binaries.KUBERNETES} == {each.name for each in folders[0].parent.iterdir()}
+    assert {"lock", binaries.cache_folder().name} == {each.name for each in folders[0].parent.iterdir()}
 
 
 def test_a_go_that_is_too_old_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

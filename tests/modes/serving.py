@@ -31,7 +31,7 @@ class Running:
     def __init__(self, kubeconfig: Path, *flags: str) -> None:
         (self.port,) = free_ports(1)
         self.process = subprocess.Popen(
-            command(*self.COMMAND, "--listen", f"127.0.0.1:{self.port}", *flags),
+            self.command_line(*self.COMMAND, "--listen", f"127.0.0.1:{self.port}", *flags),
             env=environment(kubeconfig),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -41,6 +41,10 @@ class Running:
         self.lines: list[str] = []
         self._listener = threading.Thread(target=self._listen, name="log of run")
         self._listener.start()
+
+    def command_line(self, *arguments: str) -> list[str]:
+        """How it is started."""
+        return command(*arguments)
 
     def _listen(self) -> None:
         assert self.process.stderr is not None

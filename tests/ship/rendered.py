@@ -90,6 +90,11 @@ def kustomized(folder: Path, combination: Combination, **more: Any) -> list[Obje
         **more,
     }
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization), encoding="utf-8")
+    return built(folder)
+
+
+def built(folder: Path) -> list[Object]:
+    """What kustomize makes of a folder."""
     return _objects(run("kustomize", "build", folder))
 
 

@@ -63,7 +63,7 @@ def test_all_of_it_is_of_this_version() -> None:
 
     assert set(re.findall(r"image: gitjob-cleaner:(\S+)", text)) == {__version__}
     assert set(re.findall(r"app.kubernetes.io/version: ([^\s}]+)", text)) == {__version__}
-    assert set(re.findall(r"name: gitjob-cleaner-migration-(\d\S*)", text)) == {__version__}
+    assert set(re.findall(r"name: gitjob-cleaner-migration-(\d\S*)", text)) == {__version__.replace(".", "-")}
 
 
 @pytest.mark.parametrize("where", PODS)

@@ -7,6 +7,7 @@ manifests, which few do and which are built only when they are asked for.
 import argparse
 import contextlib
 import fcntl
+import hashlib
 import importlib.util
 import os
 import re
@@ -92,9 +93,11 @@ def _cached(programs: tuple[Program, ...]) -> Path:
 
 
 def cache_folder() -> Path:
-    """Where the built programs are kept, by version."""
+    """Where the built programs are kept, by the versions of all modules: with a newer one, none is taken for it that is there."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "gitjob-cleaner" / "kube" / KUBERNETES
+    modules = sorted(path.read_bytes() for path in MODULES.glob("*/go.*"))
+    versions = hashlib.sha256(b"".join(modules)).hexdigest()[:8]
+    return Path(base) / "gitjob-cleaner" / "kube" / f"{KUBERNETES}-{versions}"
 
 
 def go_command() -> list[str]:

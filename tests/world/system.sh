@@ -4,8 +4,12 @@ set -eu
 
 say() { echo "make system: $*" >&2; }
 
+# Not on everybody's PATH, and three of these programs are there.
+PATH=$PATH:/usr/sbin:/sbin
+
 missing() {
-    for program in prometheus promtool prometheus-pushgateway chromium node npm; do
+    for program in prometheus promtool prometheus-pushgateway chromium node npm \
+        buildah podman runc debootstrap update-ca-certificates; do
         command -v "$program" >/dev/null || printf ' %s' "$program"
     done
 }
@@ -13,11 +17,14 @@ missing() {
 # Purely virtual names and names that only other packages mention pass `apt-cache show` without a line.
 known() { apt-cache show "$1" 2>/dev/null | grep -q .; }
 
-# A program's package has its name, but for node; until Debian 13 promtool came with prometheus.
+# A program's package has its name as a rule; until Debian 13 promtool came with prometheus.
 packages() {
     for name in $wanted; do
         case $name in
             node) printf ' nodejs' ;;
+            update-ca-certificates) printf ' ca-certificates' ;;
+            # Elsewhere than in Debian, debootstrap only recommends the keys by which it knows Debian.
+            debootstrap) printf ' debootstrap debian-archive-keyring' ;;
             promtool) if known promtool; then printf ' promtool'; fi ;;
             *) printf ' %s' "$name" ;;
         esac
@@ -43,12 +50,20 @@ hold_services() {
     chmod 755 "$ours"
 }
 
+services() {
+    for name in $(packages); do
+        case $name in
+            prometheus | prometheus-pushgateway) printf ' %s' "$name" ;;
+            podman) printf ' podman.socket podman.service podman-restart.service podman-auto-update.timer' ;;
+        esac
+    done
+}
+
 # Neither now, if the machine's own policy let them start, nor after the next boot.
 silence_services() {
-    for name in $(packages); do
-        case $name in prometheus | prometheus-pushgateway) ;; *) continue ;; esac
+    for name in $(services); do
         service "$name" stop || true
-        if command -v systemctl; then systemctl disable "$name" || true; else update-rc.d "$name" disable || true; fi
+        if command -v systemctl; then systemctl disable --now "$name" || true; else update-rc.d "$name" disable || true; fi
     done >/dev/null 2>&1
 }
 
