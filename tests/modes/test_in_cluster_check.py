@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +13,11 @@ from cleaner.rights import Access, rights
 from tests.edge.servers import must
 from tests.edge.serving import eventually
 from tests.modes import shipped
-from tests.modes.in_cluster import Cluster, without_controllers
+from tests.modes.in_cluster import Cluster, Installation, without_controllers
 from tests.modes.shipped import Shipped
 from tests.ship.rendered import HOME
+from tests.ship.test_own_roles import as_the_readme_tells
+from tests.world import seed
 from tests.world.control_plane import ControlPlane
 
 Json = dict[str, Any]
@@ -43,15 +46,16 @@ def _rule(access: Access) -> Json:
 class Checked:
     """`check` in this process, which is quick, as the account and with the settings of a workload."""
 
-    def __init__(self, cluster: Cluster, which: Shipped, monkeypatch: pytest.MonkeyPatch, captured: Any) -> None:
+    def __init__(self, cluster: Cluster, workload: Json, monkeypatch: pytest.MonkeyPatch, captured: Any) -> None:
         for name in [name for name in os.environ if name.startswith(("GITJOB_CLEANER_", "KUBE"))]:
             monkeypatch.delenv(name)
-        for name, text in shipped.environment_of(which.workload).items():
+        for name, text in shipped.environment_of(workload).items():
             monkeypatch.setenv(name, text)
-        path = f"/api/v1/namespaces/{HOME}/serviceaccounts/{which.account}/token"
+        account = shipped.template_of(workload)["spec"]["serviceAccountName"]
+        path = f"/api/v1/namespaces/{HOME}/serviceaccounts/{account}/token"
         token = must(cluster.plane.request("POST", path, {"spec": {"expirationSeconds": 3600}}))["status"]["token"]
-        command, settings = shipped.told(which.workload)
-        flags = shipped.container_of(which.workload)["args"][1:]
+        command, settings = shipped.told(workload)
+        flags = shipped.container_of(workload)["args"][1:]
         # What it knows by itself in a Pod.
         flags += ["--own-namespace", HOME, *(["--leader-election"] if settings.leader_election and command == "run" else [])]
         config = cluster.plane.kubeconfig(token=token)
@@ -77,7 +81,7 @@ def test_each_rule_that_is_taken_away_is_named(
     use = which.use
     states = {access: "failed" if right.needed else "warning" for right in rights(use) for access in right.accesses(use)}
     with cluster.installed(*which.parts):
-        checked = Checked(cluster, which, monkeypatch, capsysbinary)
+        checked = Checked(cluster, which.workload, monkeypatch, capsysbinary)
         eventually(lambda: checked.missing() == {}, checked.document)
         for rule, place in which.rules():
             gone = set(shipped.accesses(rule, place))
@@ -87,3 +91,16 @@ def test_each_rule_that_is_taken_away_is_named(
             cluster.apply(*(without(role, gone) for role in less))
             eventually(lambda e=expected: checked.missing() == e, lambda e=expected: (e, checked.missing()))  # type: ignore[misc]
             cluster.apply(*less)
+
+
+def test_roles_of_one_s_own_are_all_that_is_needed(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, capsysbinary: Any, tmp_path: Path
+) -> None:
+    """Written and applied as k8s/README.md tells to."""
+    for name in ("team-a", "team-b"):
+        seed.namespace(cluster.plane, name)
+
+    with Installation(cluster, as_the_readme_tells(tmp_path)) as there:
+        checked = Checked(cluster, there.workload("CronJob"), monkeypatch, capsysbinary)
+        eventually(lambda: {line["state"] for line in checked.document()["lines"]} == {"ok"}, checked.document)
+        assert there.uninstall() == set()
