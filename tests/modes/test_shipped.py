@@ -36,3 +36,8 @@ def test_which_exit_codes_end_a_job_at_once(which: Shipped, fatal: set[int]) -> 
     assert exits["containerName"] == shipped.container_of(workload)["name"]
     assert [rule["action"] for rule in rules] == ["Ignore", "FailJob"]
     assert spec["backoffLimit"] > 0
+
+
+def test_a_migration_that_is_done_stays() -> None:
+    """Else whoever applies the same again starts it again."""
+    assert "ttlSecondsAfterFinished" not in MIGRATION.workload["spec"]
