@@ -247,9 +247,9 @@ def test_a_token_that_has_died_is_read_anew(cluster: Cluster, place: str) -> Non
         listen = {"GITJOB_CLEANER_LISTEN": "127.0.0.1:0", **TERM}
         with made_pod(cluster, DEPLOYMENT.workload) as pod, Container(cluster.plane, pod, listen) as service:
             eventually(lambda: len(jobs_of(cluster, place)) == 2, lambda: service.err)
-            first = service.token({"expirationSeconds": 3607})
-            service.renew(service.token({"expirationSeconds": 3607}, bound))
+            first = service.renew(service.token({"expirationSeconds": 3607}, bound))
             cluster.plane.request("DELETE", f"{OWN_PODS}/{service.name}", {"gracePeriodSeconds": 0})
+            # The API believes a token for some seconds more, once it has seen it: this very one must be refused.
             eventually(lambda: cluster.plane.request("GET", "/api", token=first)[0] == 401)
             more = seed.namespace(cluster.plane)
             old_jobs(cluster, more)

@@ -215,10 +215,12 @@ class Container:
         path = f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{account}/token"
         return str(_well(self.plane.request("POST", path, {"spec": spec}), path)["status"]["token"])
 
-    def renew(self, token: str) -> None:
-        """Put another token into its volume, in one stroke, as the kubelet does long before the one there has run out."""
+    def renew(self, token: str) -> str:
+        """Put another token into its volume, in one stroke, as the kubelet does long before the former has run out; the former."""
         (path,) = self._folder.glob("volumes/*/token")
+        former = path.read_text()
         _replace(path, token)
+        return former
 
     def _get(self, path: str) -> Json:
         return _well(self.plane.request("GET", path), path)
