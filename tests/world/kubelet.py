@@ -216,7 +216,7 @@ class Container:
         return str(_well(self.plane.request("POST", path, {"spec": spec}), path)["status"]["token"])
 
     def renew(self, token: str) -> str:
-        """Put another token into its volume, in one stroke, as the kubelet does long before the former has run out; the former."""
+        """Put another token into its volume, in one stroke, as the kubelet does long before the former has run out; that one."""
         (path,) = self._folder.glob("volumes/*/token")
         former = path.read_text()
         _replace(path, token)
