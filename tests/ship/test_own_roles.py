@@ -28,15 +28,19 @@ def recipe() -> tuple[list[str], dict[str, Any]]:
     return command[1].split(), kustomization
 
 
-def test_the_readme_s_roles_are_all_that_the_account_has(tmp_path: Path) -> None:
+def as_the_readme_tells(folder: Path) -> list[rendered.Object]:
+    """What comes of them, beside a checkout in this folder."""
     command, kustomization = recipe()
-    (tmp_path / "gitjob-cleaner").symlink_to(ROOT)
-    mine = tmp_path / "mine"
+    (folder / "gitjob-cleaner").symlink_to(ROOT)
+    mine = folder / "mine"
     mine.mkdir()
     (mine / "rbac.yaml").write_text(run(*command).out, encoding="utf-8")
     (mine / "kustomization.yaml").write_text(yaml.safe_dump(kustomization), encoding="utf-8")
+    return rendered.built(mine)
 
-    objects = rendered.built(mine)
+
+def test_the_readme_s_roles_are_all_that_the_account_has(tmp_path: Path) -> None:
+    objects = as_the_readme_tells(tmp_path)
 
     use = Mode("sweep", {**SETTINGS, "own_namespace": ACCOUNT}).use
     needed = {

@@ -1,6 +1,6 @@
 """What makes Jobs run and finish by themselves beside a control plane: real controllers, a scheduler, and kwok for a Node.
 
-kwok plays the part of the kubelet: a Pod on its Node runs for a moment and then ends as the name of its Job says.
+kwok plays the part of the kubelet: a Pod on its Node runs, and if it is a Job's ends after a moment as the name of its Job says.
 """
 
 import json
@@ -18,6 +18,14 @@ from tests.world.control_plane import DEADLINE, ControlPlane
 from tests.world.processes import Child
 
 CONTROLLERS = ("job-controller", "garbage-collector-controller", "namespace-controller", "serviceaccount-controller")
+WORKLOADS = (
+    *CONTROLLERS,
+    "cronjob-controller",
+    "deployment-controller",
+    "replicaset-controller",
+    "root-ca-certificate-publisher-controller",
+)
+"""What makes Pods of all that this project ships, with what they need of the API's certificate."""
 TTL_AFTER_FINISHED = "ttl-after-finished-controller"
 """Deletes a Job `spec.ttlSecondsAfterFinished` after its end; a cluster runs it too, here only a test that asks for it."""
 
@@ -37,6 +45,8 @@ class Course:
     failing: str = "^bad-"
     message: str = _CANNOT_CLONE
     """What a failing Pod leaves as its termination message."""
+    spared: str = ""
+    """A Namespace whose Pods are somebody else's to run: `kubelet`'s. They go at once all the same when they are deleted."""
 
 
 @dataclass(frozen=True)
@@ -181,11 +191,11 @@ class Controllers:
 def stages(course: Course) -> list[dict[str, Any]]:
     """What kwok does with a Node and with the Pods on it."""
     fails = f'.metadata.labels["batch.kubernetes.io/job-name"] // "" | test({json.dumps(course.failing)})'
-    alive = _is(".metadata.deletionTimestamp", "DoesNotExist")
-    runs = [alive, _is(".status.phase", "In", "Running")]
+    alive = [_is(".metadata.deletionTimestamp", "DoesNotExist"), _is(".metadata.namespace", "NotIn", course.spared)]
+    runs = [*alive, _is(".status.phase", "In", "Running"), _is('.metadata.labels["batch.kubernetes.io/job-name"]', "Exists")]
     return [
         _stage("node-ready", "Node", [_is(_READY, "NotIn", "True")], _NODE_READY),
-        _stage("pod-runs", "Pod", [alive, _is(".status.phase", "In", "Pending")], _POD_RUNS),
+        _stage("pod-runs", "Pod", [*alive, _is(".status.phase", "In", "Pending")], _POD_RUNS),
         _stage("pod-succeeds", "Pod", [*runs, _is(fails, "In", "false")], _ended("Succeeded", 0, "Completed"), course.seconds),
         _stage("pod-fails", "Pod", [*runs, _is(fails, "In", "true")], _ended("Failed", 1, "Error", course), course.seconds),
         _stage("pod-goes", "Pod", [_is(".metadata.deletionTimestamp", "Exists")], None),
